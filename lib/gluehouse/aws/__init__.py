@@ -1,0 +1,1 @@
+"""The only place with boto3; ``glue.py`` is the only module with awsglue."""

@@ -1,0 +1,108 @@
+"""Small texts by URI (plans, manifests, artifacts): ``s3://`` through boto3, anything else a local path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from gluehouse.errors import ConfigError, InfrastructureError
+
+_ABSENT = {"NoSuchKey", "NoSuchBucket", "404"}
+
+
+def read_text(uri: str) -> str:
+    """The whole text; raises ConfigError GH1040 where nothing is there, InfrastructureError GH9001 where S3 fails."""
+    return read_bytes(uri).decode("utf-8")
+
+
+def read_bytes(uri: str) -> bytes:
+    """The whole object; raises as ``read_text``."""
+    if not uri.startswith("s3://"):
+        return _read_file(uri)
+    bucket, key = split(uri)
+    try:
+        body: bytes = _client().get_object(Bucket=bucket, Key=key)["Body"].read()
+        return body
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _ABSENT:
+            raise ConfigError("GH1040", f"{uri} does not exist.", "Publish it, or correct the URI.") from error
+        raise InfrastructureError("GH9001", f"reading {uri} failed: {error}.") from error
+    except BotoCoreError as error:
+        raise InfrastructureError("GH9001", f"reading {uri} failed: {error}.") from error
+
+
+def write_text(uri: str, text: str, content_type: str = "application/json") -> None:
+    """Write the whole text at once; raises InfrastructureError GH9001 where S3 fails."""
+    write_bytes(uri, text.encode("utf-8"), content_type)
+
+
+def write_bytes(uri: str, content: bytes, content_type: str = "application/octet-stream") -> None:
+    """Write the whole object at once; raises as ``write_text``."""
+    if not uri.startswith("s3://"):
+        path = _path(uri)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.part")
+        part.write_bytes(content)
+        part.replace(path)
+        return
+    bucket, key = split(uri)
+    try:
+        _client().put_object(Bucket=bucket, Key=key, Body=content, ContentType=content_type)
+    except (BotoCoreError, ClientError) as error:
+        raise InfrastructureError("GH9001", f"writing {uri} failed: {error}.") from error
+
+
+def list_uris(prefix: str) -> list[str]:
+    """The URIs of all objects whose URI begins with ``prefix``, sorted; raises InfrastructureError GH9001."""
+    if not prefix.startswith("s3://"):
+        return sorted(str(path) for path in _path(prefix).rglob("*") if path.is_file())
+    bucket, key = split(prefix)
+    try:
+        pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
+        return sorted(f"s3://{bucket}/{found['Key']}" for page in pages for found in page.get("Contents", ()))
+    except (BotoCoreError, ClientError) as error:
+        raise InfrastructureError("GH9001", f"listing {prefix} failed: {error}.") from error
+
+
+def delete(uris: Iterable[str]) -> None:
+    """Delete each object; one that is not there is no error. Raises InfrastructureError GH9001."""
+    for uri in uris:
+        if not uri.startswith("s3://"):
+            _path(uri).unlink(missing_ok=True)
+            continue
+        bucket, key = split(uri)
+        try:
+            _client().delete_object(Bucket=bucket, Key=key)
+        except (BotoCoreError, ClientError) as error:
+            raise InfrastructureError("GH9001", f"deleting {uri} failed: {error}.") from error
+
+
+def split(uri: str) -> tuple[str, str]:
+    """Bucket and key of an ``s3://`` URI.
+
+    >>> split("s3://landing/airports/2024-08-06.csv.gz")
+    ('landing', 'airports/2024-08-06.csv.gz')
+    """
+    # Not urlsplit: a key may contain '?' and '#'.
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def _read_file(uri: str) -> bytes:
+    path = _path(uri)
+    if not path.is_file():
+        raise ConfigError("GH1040", f"{uri} does not exist.", "Publish it, or correct the path.")
+    return path.read_bytes()
+
+
+def _path(uri: str) -> Path:
+    return Path(urlsplit(uri).path if uri.startswith("file:") else uri)
+
+
+def _client() -> Any:
+    return boto3.client("s3")

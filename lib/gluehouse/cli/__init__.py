@@ -1,0 +1,1 @@
+"""The command line: check and compile configuration, deploy, run one stage, run again."""

@@ -1,0 +1,97 @@
+"""YAML files as specs, with every problem told by file, line and path before anything is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from gluehouse.errors import ConfigError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong in a file: where (``line`` from 1, ``path`` dotted), and what would be accepted."""
+
+    file: Path
+    line: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.path or 'the file'}: {self.message}"
+
+
+def read(file: Path, model: type[Model]) -> Model | list[Problem]:
+    """The file as ``model``, or everything that is wrong with it."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        tree = yaml.compose(text, Loader=_UniqueKeyLoader)
+        content = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+    except (OSError, UnicodeDecodeError) as error:
+        return [Problem(file, 1, "", f"cannot be read: {error}")]
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        return [Problem(file, line, "", f"is no YAML: {error.problem}")]
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        return [_problem(file, tree, found) for found in error.errors()]
+
+
+def refuse(problems: list[Problem]) -> None:
+    """Raise ConfigError GH1001 that lists all problems, or do nothing where there is none."""
+    if problems:
+        told = "\n  ".join(str(problem) for problem in problems)
+        raise ConfigError(
+            "GH1001",
+            f"the configuration has {len(problems)} problem{'s' if len(problems) > 1 else ''}:\n  {told}\n",
+            "Correct these lines; config/schema has the JSON Schema for completion in an editor.",
+        )
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """PyYAML keeps the last of two equal keys without a word; here the second is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"'{key.value}' stands twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _problem(file: Path, tree: yaml.Node | None, found: Any) -> Problem:
+    path, line = [], 1
+    node = tree
+    for part in found["loc"]:
+        step = _child(node, part)
+        if step is None:
+            # Discriminated unions put their tag into the path; it stands for no node of the file.
+            if not isinstance(node, yaml.MappingNode) or found["type"] in ("missing", "extra_forbidden"):
+                path.append(str(part))
+            continue
+        node, line = step
+        path.append(str(part))
+    message = found["msg"].removeprefix("Value error, ")
+    if found["type"] == "extra_forbidden":
+        message = "is unknown here"
+    elif found["type"] not in ("missing", "value_error") and not isinstance(found["input"], dict | list):
+        message += f"; found {found['input']!r}"
+    return Problem(file, line, ".".join(path), message)
+
+
+def _child(node: yaml.Node | None, part: int | str) -> tuple[yaml.Node, int] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == part:
+                return value, key.start_mark.line + 1
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part], node.value[part].start_mark.line + 1
+    return None

@@ -1,0 +1,73 @@
+"""The command ``gluehouse``. Exit codes: 0 done, 2 a configuration or usage error, 1 anything else."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from gluehouse import __version__
+from gluehouse.cli import schemas
+from gluehouse.cli.compile import compile_all, write_artifacts
+from gluehouse.cli.rerun import rerun
+from gluehouse.errors import ConfigError, GluehouseError
+
+ROOT = click.option(
+    "--root", type=click.Path(path_type=Path, exists=True, file_okay=False), default=".", help="The checkout. Default: here."
+)
+
+
+@click.group()
+@click.version_option(__version__)
+def commands() -> None:
+    """Pipelines for AWS Glue from one YAML file each."""
+
+
+@commands.command()
+@ROOT
+def check(root: Path) -> None:
+    """Check every pipeline and contract; list all problems with file and line."""
+    for name, pipeline in compile_all(root).items():
+        click.echo(f"{name}: ok, {pipeline.spec.process.engine}, {pipeline.spec.execution}, hash {pipeline.hash}")
+
+
+@commands.command("compile")
+@ROOT
+@click.option("--to", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the artifacts.")
+@click.option("--config-uri", default=None, help="Where that folder will be read from. Default: the folder itself.")
+def compile_command(root: Path, to: Path, config_uri: str | None) -> None:
+    """Compile the configuration to the JSON artifacts that Glue and Step Functions read."""
+    click.echo(write_artifacts(to, config_uri or str(to.resolve()), compile_all(root)))
+
+
+@commands.command()
+@ROOT
+def schema(root: Path) -> None:
+    """Write the JSON Schemas of pipeline, contract and environment files to config/schema."""
+    for file in schemas.write(root / "config/schema"):
+        click.echo(file)
+
+
+@commands.command("rerun")
+@click.argument("run_id")
+@click.option("--from", "stage", type=click.Choice(["ingest", "process", "validate", "publish"]), default="ingest")
+@click.option("--stack", default="gluehouse-local", show_default=True, help="The CloudFormation stack of the environment.")
+def rerun_command(run_id: str, stage: str, stack: str) -> None:
+    """Start a new execution for the batch of an earlier run (one that ended in Fail cannot be redriven)."""
+    click.echo(json.dumps(rerun(run_id, stage, stack), indent=1))
+
+
+def main() -> None:
+    """Entry point: a coded error is told in one line, without a traceback."""
+    try:
+        commands(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(2)
+    except GluehouseError as problem:
+        click.echo(str(problem), err=True)
+        sys.exit(2 if isinstance(problem, ConfigError) else 1)

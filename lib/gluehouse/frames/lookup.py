@@ -1,0 +1,82 @@
+"""Built-in enrichment: columns of a reference table joined on by key, at the event's time if it is a history."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import ValidationError
+from pyspark.sql import Column, DataFrame, functions as F
+
+from gluehouse.errors import ConfigError
+from gluehouse.frames.parse import VIOLATIONS
+from gluehouse.frames.rules import quoted, violation, violations
+from gluehouse.frames.split import Split
+from gluehouse.spec.model import Spec
+
+
+class LookupParams(Spec):
+    """``on``: column here -> column there; ``columns``: column there -> name here; ``at``: the event's time here.
+
+    With ``at`` the reference is a history table and the version valid at that time is taken
+    (``effective_from <= at < effective_to``); without it a history table gives its current rows.
+    """
+
+    table: str
+    location: str
+    on: dict[str, str]
+    columns: dict[str, str]
+    at: str | None = None
+    misses: Literal["null", "unknown", "quarantine"] = "null"
+    unknown: dict[str, Any] = {}
+
+
+def lookup(frame: DataFrame, params: dict[str, Any]) -> DataFrame | Split:
+    """``frame`` with the reference's columns. Grain: unchanged, so the reference has one row a key (and time).
+
+    A row with no match gets NULLs, the ``unknown`` member's values, or goes to quarantine, as ``misses`` says.
+    Raises ConfigError GH1023 where the parameters do not fit.
+    """
+    try:
+        spec = LookupParams.model_validate(params)
+    except ValidationError as problem:
+        found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors())
+        raise ConfigError("GH1023", f"the parameters of lookup do not fit: {found}.", "See GLOSSARY.md, lookup.") from problem
+    reference = frame.sparkSession.read.format("delta").load(spec.location)
+    here, there = frame.alias("here"), _matchable(reference, spec).alias("there")
+    joined = here.join(there, on=_matches(spec, reference.columns), how="left")
+    found = F.col("there._found").isNotNull()
+    added = [_value(spec, column, name, found) for column, name in spec.columns.items()]
+    result = joined.select("here.*", *added, found.alias("_found"))
+    if spec.misses != "quarantine":
+        return result.drop("_found")
+    miss = violation(F.lit(True), f"lookup({spec.table})", f"{list(spec.on)} has no match in {spec.table}")
+    return Split(
+        result.where("_found").drop("_found"),
+        (result.where("NOT _found").select(*(quoted(c) for c in frame.columns), violations([miss]).alias(VIOLATIONS)),),
+    )
+
+
+def _matchable(reference: DataFrame, spec: LookupParams) -> DataFrame:
+    rows = reference
+    if spec.at is None and "is_current" in reference.columns:
+        rows = rows.where("is_current")
+    return rows.withColumn("_found", F.lit(True))
+
+
+def _matches(spec: LookupParams, columns: list[str]) -> Column:
+    condition = F.lit(True)
+    for here, there in spec.on.items():
+        condition = condition & (F.col(f"here.`{here}`") == F.col(f"there.`{there}`"))
+    if spec.at is None:
+        return condition
+    if "effective_from" not in columns:
+        raise ConfigError("GH1023", f"lookup has `at`, but {spec.table} is no history table.", "Leave `at` out.")
+    at, start, end = F.col(f"here.`{spec.at}`"), F.col("there.effective_from"), F.col("there.effective_to")
+    return condition & (start <= at) & (end.isNull() | (at < end))
+
+
+def _value(spec: LookupParams, column: str, name: str, found: Column) -> Column:
+    value = F.col(f"there.`{column}`")
+    if spec.misses == "unknown":
+        value = F.when(found, value).otherwise(F.lit(spec.unknown.get(name)))
+    return value.alias(name)

@@ -1,0 +1,95 @@
+"""From what was delivered to the contract's types: casts that reject instead of nulling, and row rules.
+
+One pass: every delivered row becomes one row that carries its typed columns and all that is wrong with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame, functions as F
+from pyspark.sql.types import StringType, StructType
+
+from gluehouse.frames.rules import VIOLATION, check, quoted, violation, violations
+from gluehouse.spec.contract import Column as ContractColumn, Contract
+
+RAW = "_raw"
+VIOLATIONS = "_violations"
+SOURCE_OBJECT = "_source_object"
+MALFORMED = "_malformed"
+
+
+def parse(delivered: DataFrame, contract: Contract, null_tokens: Sequence[str] = ()) -> DataFrame:
+    """Cast and check every row.
+
+    ``delivered``: columns by the contract's names (text or typed; others are ignored), ``_source_object``
+    (string) and ``_malformed`` (string; the raw record where it does not have the format's shape, else NULL).
+    Answers the contract's columns, typed, in its order, then ``_violations`` (array of rule and reason),
+    ``_raw`` (string: the record as delivered, only where there are violations) and ``_source_object``.
+    Grain: one row a delivered row.
+    """
+    names = contract.column_names
+    types = delivered.schema
+    raw = F.struct(*(_cleaned(types, name, null_tokens).alias(name) for name in names)).alias("_in")
+    as_delivered = F.coalesce(quoted(MALFORMED), F.to_json(F.struct(*(quoted(name) for name in names))))
+    opened = delivered.select(raw, as_delivered.alias(RAW), quoted(MALFORMED), quoted(SOURCE_OBJECT))
+    cast = opened.select("*", *(_typed(types, column).alias(column.name) for column in contract.columns))
+    checked = cast.withColumn(VIOLATIONS, _violations(contract))
+    bad = F.size(quoted(VIOLATIONS)) > 0
+    return checked.select(
+        *(quoted(name) for name in names),
+        quoted(VIOLATIONS),
+        F.when(bad, quoted(RAW)).alias(RAW),
+        quoted(SOURCE_OBJECT),
+    )
+
+
+def _cleaned(types: StructType, name: str, null_tokens: Sequence[str]) -> Column:
+    value = quoted(name)
+    if not isinstance(types[name].dataType, StringType) or not null_tokens:
+        return value
+    return F.when(~value.isin(list(null_tokens)), value)
+
+
+def _typed(types: StructType, column: ContractColumn) -> Column:
+    """The value in the contract's type, NULL where it cannot be had without loss.
+
+    ``try_cast`` has ANSI semantics whatever the session says ('1.9' is no INT), but it lets 3.7 become 3:
+    a typed value must therefore be the same after casting back.
+    """
+    source = f"_in.`{column.name}`"
+    if column.format is not None and isinstance(types[column.name].dataType, StringType):
+        return F.try_to_timestamp(F.col(source), F.lit(column.format)).cast(column.type)
+    value = F.expr(f"try_cast({source} AS {column.type})")
+    delivered_type = types[column.name].dataType.simpleString()
+    if delivered_type in ("string", column.type):
+        return value
+    back = F.expr(f"try_cast(try_cast({source} AS {column.type}) AS {delivered_type})")
+    return F.when(back.eqNullSafe(F.col(source)), value)
+
+
+
+def _violations(contract: Contract) -> Column:
+    """What is wrong with a row. A malformed row has that one violation: its cells cannot be trusted."""
+    cells = [
+        violation(
+            F.col(f"_in.`{c.name}`").isNotNull() & quoted(c.name).isNull(),
+            f"type({c.name})",
+            f"{c.name} is no {c.type}" + (f" in the format {c.format}" if c.format else ""),
+        )
+        for c in contract.columns
+        if c.type != "string"
+    ]
+    nulls = [
+        violation(F.col(f"_in.`{c.name}`").isNull(), f"not_null({c.name})", f"{c.name} is NULL or empty")
+        for c in contract.columns
+        if not c.nullable
+    ]
+    found = violations([*cells, *nulls, *(check(rule) for rule in contract.row_rules)])
+    shape = F.array(
+        F.struct(
+            F.lit("malformed").alias("rule"),
+            F.lit("the record has not the shape that its format and header say").alias("reason"),
+        ).cast(VIOLATION)
+    )
+    return F.when(quoted(MALFORMED).isNotNull(), shape).otherwise(found)

@@ -1,0 +1,79 @@
+"""Row rules: pure functions of a typed row, each giving NULL for a good row and a violation for a bad one.
+
+A violation is ``struct<rule string, reason string>``. Reasons name columns and bounds, never values: they are
+read in logs and alerts, where row values must not appear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import singledispatch
+from typing import Any
+
+from pyspark.sql import Column, functions as F
+
+from gluehouse.spec import contract as spec
+
+VIOLATION = "struct<rule: string, reason: string>"
+
+
+def violation(condition: Column, rule: str, reason: str) -> Column:
+    """A violation where ``condition`` is true, else NULL (also where it is NULL: an unknown is no violation)."""
+    return F.when(condition, F.struct(F.lit(rule).alias("rule"), F.lit(reason).alias("reason"))).otherwise(
+        F.lit(None).cast(VIOLATION)
+    )
+
+
+def violations(checks: Iterable[Column]) -> Column:
+    """All violations of a row as one array, empty for a good row."""
+    found = list(checks)
+    if not found:
+        return F.array().cast(f"array<{VIOLATION}>")
+    return F.filter(F.array(*found), lambda check: check.isNotNull())
+
+
+def quoted(name: str) -> Column:
+    """The column of exactly this name, whatever characters it has."""
+    return F.col("`" + name.replace("`", "``") + "`")
+
+
+@singledispatch
+def check(rule: Any) -> Column:
+    raise TypeError(f"no row rule is known for {type(rule).__name__}")
+
+
+@check.register
+def _(rule: spec.InSet) -> Column:
+    listed = quoted(rule.column).isin(list(rule.values))
+    return violation(~listed, f"in_set({rule.column})", f"{rule.column} is none of the {len(rule.values)} allowed values")
+
+
+@check.register
+def _(rule: spec.Between) -> Column:
+    value = quoted(rule.column)
+    outside = F.lit(False)
+    if rule.min is not None:
+        outside = outside | (value < F.lit(rule.min))
+    if rule.max is not None:
+        outside = outside | (value > F.lit(rule.max))
+    # NaN compares greater than every number in Spark; with no upper bound it would pass unseen.
+    outside = outside | F.isnan(value.cast("double"))
+    bounds = f"{'' if rule.min is None else rule.min}..{'' if rule.max is None else rule.max}"
+    return violation(outside, f"between({rule.column})", f"{rule.column} is not in {bounds}")
+
+
+@check.register
+def _(rule: spec.Pattern) -> Column:
+    whole = quoted(rule.column).rlike(f"^(?:{rule.pattern})$")
+    return violation(~whole, f"pattern({rule.column})", f"{rule.column} does not match {rule.pattern}")
+
+
+@check.register
+def _(rule: spec.Length) -> Column:
+    outside = ~F.length(quoted(rule.column)).between(rule.min, rule.max)
+    return violation(outside, f"length({rule.column})", f"{rule.column} has not {rule.min} to {rule.max} characters")
+
+
+@check.register
+def _(rule: spec.Expression) -> Column:
+    return violation(~F.expr(f"({rule.sql})"), rule.name, f"{rule.sql} is false")

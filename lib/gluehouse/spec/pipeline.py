@@ -1,0 +1,182 @@
+"""What a pipeline IS: one YAML file, and its compiled form that the jobs and the state machine read."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from gluehouse.spec.contract import CONTRACT_NAME, Contract
+from gluehouse.spec.history import HistorySpec
+from gluehouse.spec.model import Spec
+
+Engine = Literal["lambda", "glue_pyspark", "glue_sql"]
+Execution = Literal["staged", "fused"]
+TABLE_NAME = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"
+BUILT_IN_TRANSFORMS = {"lookup": "gluehouse.frames.lookup:lookup"}
+
+
+def _key_pattern(pattern: str) -> str:
+    try:
+        groups = re.compile(pattern).groupindex
+    except re.error as problem:
+        raise ValueError(f"'{pattern}' is no regular expression: {problem}") from None
+    if not groups:
+        raise ValueError(f"'{pattern}' names no column; write a group such as (?P<released_on>\\d{{4}}-\\d{{2}}-\\d{{2}})")
+    return pattern
+
+
+class CsvDialect(Spec):
+    delimiter: str = Field(",", min_length=1, max_length=1)
+    quote: str = Field('"', min_length=1, max_length=1)
+    encoding: Literal["UTF-8", "ISO-8859-1", "UTF-16"] = "UTF-8"
+    multi_line: bool = False
+
+
+class FileSource(Spec):
+    """Objects under a prefix of the landing zone, each one a delivery."""
+
+    kind: Literal["file"]
+    format: Literal["csv", "json", "parquet"]
+    prefix: str = Field(pattern=r"^[A-Za-z0-9!_.*'()/=-]+/$", description="Ends in /; no other pipeline's may begin with it")
+    mode: Literal["snapshot", "changes"] = Field(description="snapshot: each object is the whole data set at its time")
+    csv: CsvDialect = CsvDialect()
+    null_tokens: tuple[str, ...] = Field(("",), description="Texts that mean NULL")
+    columns_from_key: Annotated[str, AfterValidator(_key_pattern)] | None = Field(
+        None, description="Regular expression searched in the object's key; its named groups become columns"
+    )
+
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        return tuple(re.compile(self.columns_from_key).groupindex) if self.columns_from_key else ()
+
+
+def _step(value: Any) -> Any:
+    return {"use": value} if isinstance(value, str) else value
+
+
+class TransformStep(Spec):
+    """One function ``(frame, params) -> frame``: a built-in's name or ``package.module:function``."""
+
+    use: str = Field(pattern=r"^([a-z_]+|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$")
+    params: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _built_in_is_known(self) -> TransformStep:
+        if ":" not in self.use and self.use not in BUILT_IN_TRANSFORMS:
+            raise ValueError(f"'{self.use}' is no built-in transform ({', '.join(BUILT_IN_TRANSFORMS)}) nor package.module:function")
+        return self
+
+    @property
+    def function(self) -> str:
+        return BUILT_IN_TRANSFORMS.get(self.use, self.use)
+
+
+class Process(Spec):
+    """Which engine transforms, and by what."""
+
+    engine: Engine
+    transforms: tuple[Annotated[TransformStep, BeforeValidator(_step)], ...] = ()
+    sql: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]*\.sql$", description="File in sql/<pipeline>/; engine glue_sql")
+
+    @model_validator(mode="after")
+    def _engine_has_its_logic(self) -> Process:
+        if self.engine == "glue_sql" and (self.sql is None or self.transforms):
+            raise ValueError("engine glue_sql takes `sql: FILE.sql` and no transforms")
+        if self.engine != "glue_sql" and self.sql is not None:
+            raise ValueError(f"`sql` is for engine glue_sql, but the engine is {self.engine}")
+        return self
+
+
+class Quality(Spec):
+    """The dataset rules of the gate (DQDL), which stop publishing, and those that only warn."""
+
+    rules: str | None = Field(None, description="DQDL: Rules = [ … ]; a failing rule blocks publishing")
+    warn: str | None = Field(None, description="DQDL: Rules = [ … ]; a failing rule is reported only")
+
+
+class DeltaTarget(Spec):
+    """A Delta table of the curated zone. Without `history` it is replaced by, or appended with, each batch."""
+
+    target: Literal["delta"]
+    table: str = Field(pattern=TABLE_NAME, description="database.table")
+    mode: Literal["overwrite", "append"] = "overwrite"
+    partition_by: tuple[str, ...] = ()
+    tags: dict[str, str] = {}
+    encryption: Literal["sse-kms", "sse-s3"] = "sse-kms"
+
+
+class Notify(Spec):
+    on: tuple[Literal["success", "failure"], ...] = ("success", "failure")
+
+    @model_validator(mode="after")
+    def _failure_is_never_silent(self) -> Notify:
+        if "failure" not in self.on:
+            raise ValueError("notify.on must contain failure: no failure is swallowed")
+        return self
+
+
+class PipelineSpec(Spec):
+    """One file of ``config/pipelines``."""
+
+    pipeline: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="Name; also the file's name without .yaml")
+    description: str = ""
+    source: FileSource
+    contract: str = Field(pattern=CONTRACT_NAME, description="Of the input")
+    output_contract: str | None = Field(None, pattern=CONTRACT_NAME, description="Where the transform changes the shape")
+    execution: Execution = "fused"
+    process: Process
+    history: HistorySpec | None = None
+    quality: Quality = Quality()
+    publish: tuple[DeltaTarget, ...] = Field(min_length=1)
+    notify: Notify = Notify()
+    schedule: str | None = Field(None, pattern=r"^(cron|rate|at)\(.+\)$", description="EventBridge Scheduler expression, UTC")
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> PipelineSpec:
+        if self.process.engine == "lambda" and self.execution == "fused":
+            raise ValueError("execution: fused runs in one Glue run, which cannot hold a Lambda; write execution: staged")
+        deletes_by_absence = self.history is not None and self.history.deletes == "absence"
+        if deletes_by_absence and self.source.mode != "snapshot":
+            raise ValueError("history.deletes: absence needs source.mode: snapshot; a change that is absent deletes nothing")
+        tables = [target.table for target in self.publish]
+        if len(set(tables)) != len(tables):
+            raise ValueError(f"publish names a table twice: {sorted(tables)}")
+        return self
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables written, in the order in which their locks are taken."""
+        return tuple(sorted(target.table for target in self.publish))
+
+
+class CompiledPipeline(Spec):
+    """The JSON artifact that Glue and Step Functions read: pipeline, contracts and SQL under one hash."""
+
+    name: str
+    spec: PipelineSpec
+    contract: Contract
+    output_contract: Contract
+    sql: dict[str, str] = Field({}, description="File name -> text")
+    hash: str = ""
+
+    @model_validator(mode="after")
+    def _history_survives_the_transform(self) -> CompiledPipeline:
+        carried = (*self.contract.column_names, *self.spec.source.key_columns)
+        for column in self.spec.source.key_columns:
+            if column not in self.contract.column_names:
+                raise ValueError(f"columns_from_key gives '{column}', which contract {self.contract.contract} lacks ({carried})")
+        if self.spec.history is not None:
+            lost = [c for c in self.spec.history.required_columns if c not in self.output_contract.column_names]
+            if lost:
+                raise ValueError(
+                    f"history needs {lost}, but {self.output_contract.contract} has {list(self.output_contract.column_names)}"
+                )
+        return self
+
+    def sealed(self) -> CompiledPipeline:
+        """The same pipeline with ``hash``: the first 32 hex digits of SHA-256 over its canonical JSON."""
+        bare = self.model_copy(update={"hash": ""})
+        return bare.model_copy(update={"hash": hashlib.sha256(bare.model_dump_json().encode()).hexdigest()[:32]})

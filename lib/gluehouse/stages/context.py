@@ -1,0 +1,39 @@
+"""What a stage is given: the session, the plan, the compiled pipeline, and the ports to what lies outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from pyspark.sql import DataFrame, SparkSession
+
+from gluehouse.history import LockPort
+from gluehouse.spec.environment import Environment
+from gluehouse.spec.pipeline import CompiledPipeline
+from gluehouse.spec.plan import RunPlan
+
+
+class Catalog(Protocol):
+    """Where published tables are made known to query engines."""
+
+    def register(self, table: str, location: str, frame: DataFrame, tags: Mapping[str, str]) -> None:
+        """Create or update ``table`` (database.table) with ``frame``'s columns; doing it twice changes nothing."""
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """Everything a stage may touch. ``lock_for`` answers the run's lock of a table it writes;
+    ``sql`` is the text of the plan's SQL file; ``dpus`` is what the job run was given, for the cost estimate."""
+
+    spark: SparkSession
+    plan: RunPlan
+    pipeline: CompiledPipeline
+    environment: Environment
+    lock_for: Callable[[str], LockPort]
+    catalog: Catalog | None = None
+    sql: str | None = None
+    dpus: float = 1.0
+
+    def table_location(self, table: str) -> str:
+        return self.environment.table_uri(*table.split("."))

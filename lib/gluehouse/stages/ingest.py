@@ -1,0 +1,78 @@
+"""Stage 1, landing -> staging + quarantine: parse, hold against the contract, part good rows from bad."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, Observation, functions as F
+
+from gluehouse.errors import InputError
+from gluehouse.frames.parse import VIOLATIONS, parse
+from gluehouse.frames.rules import quoted
+from gluehouse.sources import file
+from gluehouse.sources.unreadable import refusing_damaged_objects
+from gluehouse.spec.manifest import Counts, RuleReport
+from gluehouse.stages import zones
+from gluehouse.stages.context import StageContext
+from gluehouse.stages.report import Report
+
+
+def run(context: StageContext) -> Report:
+    """Every delivered row ends in staging or in quarantine; their counts add up to what was read.
+
+    Raises InputError where the delivery as a whole cannot be taken (GH2010 to GH2020). Too many bad rows, or
+    a snapshot without a good one, are the report's problem.
+    """
+    spec, contract = context.pipeline.spec, context.pipeline.contract
+    uris = [delivered.uri for delivered in context.plan.objects]
+    with refusing_damaged_objects(uris):
+        delivered = file.read(context.spark, uris, spec.source, contract)
+        seen = Observation()
+        parsed = parse(delivered, contract, spec.source.null_tokens).observe(
+            seen,
+            F.count(F.lit(1)).alias("in"),
+            F.count_if(F.size(quoted(VIOLATIONS)) == 0).alias("good"),
+        )
+        staging = zones.write_staging(context, parsed)
+    counts = Counts(**{"in": seen.get["in"]}, good=seen.get["good"], quarantined=seen.get["in"] - seen.get["good"])
+    outputs = {"staging": staging}
+    broken: tuple[RuleReport, ...] = ()
+    if counts.quarantined:
+        rejected = zones.read_staging(context, rejected=True)
+        outputs["quarantine"] = zones.write_quarantine(context, "ingest", rejected, _keys(context))
+        broken = _broken_rules(rejected)
+    else:
+        zones.clear_quarantine(context, "ingest")
+    return Report(counts=counts, quality=broken, outputs=outputs, problem=_judge(context, counts))
+
+
+def _keys(context: StageContext) -> tuple[str, ...]:
+    history = context.pipeline.spec.history
+    keys = tuple(history.keys) if history else context.pipeline.contract.keys
+    return keys if set(keys) <= set(context.pipeline.contract.column_names) else ()
+
+
+def _broken_rules(rejected: DataFrame) -> tuple[RuleReport, ...]:
+    """How many rows each row rule rejected. A row that breaks two is counted at both."""
+    found = rejected.select(F.explode(quoted(VIOLATIONS)["rule"]).alias("rule")).groupBy("rule").count().sort("rule")
+    return tuple(
+        RuleReport(rule=row["rule"], outcome="failed", severity="warn", metrics={"rows": row["count"]}, reason="row rule")
+        for row in found.collect()
+    )
+
+
+def _judge(context: StageContext, counts: Counts) -> InputError | None:
+    rows, quarantined = counts.rows_in or 0, counts.quarantined or 0
+    limit = context.pipeline.contract.quarantine_limit
+    if rows and quarantined > limit * rows:
+        return InputError(
+            "GH2030",
+            f"{quarantined} of {rows} rows broke contract {context.pipeline.contract.contract}, more than the "
+            f"{limit:.1%} that it allows.",
+            "Look at the rules and reasons in the quarantine, mend the source or the contract, and deliver again.",
+        )
+    if not counts.good and context.pipeline.spec.source.mode == "snapshot":
+        return InputError(
+            "GH2031",
+            f"the snapshot {[o.uri for o in context.plan.objects]} has no good row; it would delete everything.",
+            "Deliver a complete snapshot.",
+        )
+    return None

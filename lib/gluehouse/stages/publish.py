@@ -1,0 +1,82 @@
+"""Stage 4, processed -> curated: each target in one transaction, under the run's lock, then the catalog."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, functions as F
+
+from gluehouse.frames.parse import RAW, SOURCE_OBJECT, VIOLATIONS
+from gluehouse.frames.rules import quoted
+from gluehouse.history import Snapshot
+from gluehouse.spec.manifest import Counts, RuleReport
+from gluehouse.spec.pipeline import DeltaTarget
+from gluehouse.stages import zones
+from gluehouse.stages.context import StageContext
+from gluehouse.stages.report import Report
+from gluehouse.targets import delta
+
+
+def run(context: StageContext) -> Report:
+    """Publish a batch that the gate let through. Raises HistoryRefused where the engine refuses it whole."""
+    processed = zones.read_processed(context)
+    published = [_publish(context, target, processed) for target in context.pipeline.spec.publish]
+    rejected = [(target, one.rejected) for target, one in zip(context.pipeline.spec.publish, published) if one.report.rejected]
+    outputs = {target.table: context.table_location(target.table) for target in context.pipeline.spec.publish}
+    if rejected:
+        outputs["quarantine_publish"] = _set_aside(context, rejected[0][1])
+    else:
+        zones.clear_quarantine(context, "publish")
+    warnings = tuple(
+        RuleReport(rule="history", outcome="failed", severity="warn", reason=text) for one in published for text in one.warnings
+    )
+    return Report(
+        counts=Counts(quarantined=sum(one.report.rejected for one in published)),
+        tables=tuple(one.report for one in published),
+        quality=warnings,
+        outputs=outputs,
+        published=True,
+    )
+
+
+def _publish(context: StageContext, target: DeltaTarget, processed: DataFrame) -> delta.Published:
+    location, lock = context.table_location(target.table), context.lock_for(target.table)
+    history, batch_id = context.pipeline.spec.history, context.plan.batch_id
+    if history is None:
+        published = delta.publish_plain(context.spark, target, location, processed, batch_id, lock)
+    else:
+        published = delta.publish_history(
+            context.spark, target, location, processed, history, batch_id, _snapshot(context), lock
+        )
+    if context.catalog is not None:
+        table = context.spark.read.format("delta").load(location)
+        context.catalog.register(target.table, location, table, target.tags)
+    return published
+
+
+def _snapshot(context: StageContext) -> Snapshot | None:
+    """For full snapshots: the keys that stand in quarantine are not absent, and a row without a legible key may be any."""
+    history = context.pipeline.spec.history
+    if history is None or context.pipeline.spec.source.mode != "snapshot" or history.deletes != "absence":
+        return None
+    aside = [rows for stage in ("ingest", "process") if (rows := zones.read_quarantine(context, stage)) is not None]
+    if not aside:
+        return Snapshot()
+    keys, illegible = None, 0
+    for rows in aside:
+        illegible += rows.where("key IS NULL").count()
+        if dict(rows.dtypes)["key"].startswith("struct"):
+            legible = rows.where("key IS NOT NULL").select("key.*")
+            keys = legible if keys is None else keys.unionByName(legible)
+    return Snapshot(quarantined_keys=keys, illegible_rows=illegible)
+
+
+def _set_aside(context: StageContext, rejected: DataFrame) -> str:
+    """Rows that the history engine cannot take go to quarantine, as they came to it."""
+    keys = tuple(context.pipeline.spec.history.keys) if context.pipeline.spec.history else ()
+    names = [name for name in rejected.columns if name not in ("rule", "reason")]
+    rows = rejected.select(
+        *(quoted(name) for name in keys),
+        F.array(F.struct("rule", "reason")).alias(VIOLATIONS),
+        F.to_json(F.struct(*(quoted(name) for name in names))).alias(RAW),
+        F.lit(", ".join(delivered.uri for delivered in context.plan.objects)).alias(SOURCE_OBJECT),
+    )
+    return zones.write_quarantine(context, "publish", rows, keys)

@@ -1,0 +1,17 @@
+"""One Spark session for all tests of frames and stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from pyspark.sql import SparkSession
+
+from tests.sessions import local_session
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    session = local_session("tests-spark")
+    yield session
+    session.stop()
