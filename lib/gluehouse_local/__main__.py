@@ -1,0 +1,93 @@
+"""``python -m gluehouse_local start|stop|status|reset``: the laptop's AWS as a server that stays."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gluehouse.errors import GluehouseError
+from gluehouse_local.server import DEFAULT_STATE, LocalAws
+from gluehouse_local.service import Settings, run
+
+# Modules that bring a command of their own, as an attribute ``command``.
+_MORE = ("demo",)
+
+
+class Commands(click.Group):
+    """Shows the text of our errors and nothing else of them."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except GluehouseError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Commands)
+def main() -> None:
+    """The laptop's AWS, on 127.0.0.1 only."""
+
+
+def _state(command: Callable[..., None]) -> Callable[..., None]:
+    return click.option(
+        "--state-dir", type=click.Path(path_type=Path), default=DEFAULT_STATE, help="where its state, logs and objects lie"
+    )(command)
+
+
+@main.command()
+@click.option("--port", default=0, help="a port of 127.0.0.1; any free one when not given")
+@_state
+def start(state_dir: Path, port: int) -> None:
+    """Start it in the background and say how to reach it."""
+    aws = LocalAws(state_dir, port=port)
+    endpoint = aws.start(detached=True)
+    click.echo(f"export AWS_ENDPOINT_URL={endpoint} AWS_DEFAULT_REGION=us-east-1")
+    click.echo("export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test")
+    click.echo(f"# logs and objects are in {aws.state}", err=True)
+
+
+@main.command()
+@_state
+def stop(state_dir: Path) -> None:
+    """End it and everything it started."""
+    LocalAws(state_dir).stop()
+
+
+@main.command()
+@_state
+def status(state_dir: Path) -> None:
+    """Show where it is and the Glue runs it had."""
+    aws = LocalAws(state_dir)
+    told = aws.status()
+    click.echo(f"{told['endpoint']}  process {told['pid']}")
+    for job_run in told["runs"]:
+        log = aws.run_log(job_run["Id"])
+        click.echo(f"{job_run['JobRunState']:<10} {job_run['ExecutionTime']:>4} s  {job_run['JobName']}  {log}")
+
+
+@main.command()
+@_state
+def reset(state_dir: Path) -> None:
+    """Forget buckets, tables, stacks, executions and runs."""
+    LocalAws(state_dir).reset()
+
+
+@main.command(hidden=True)
+@click.argument("settings")
+def serve(settings: str) -> None:
+    """Serve in the foreground; ``start`` runs this."""
+    run(Settings.from_json(settings))
+
+
+for _name in _MORE:
+    if importlib.util.find_spec(f"gluehouse_local.{_name}"):
+        main.add_command(importlib.import_module(f"gluehouse_local.{_name}").command)
+
+
+if __name__ == "__main__":
+    main()
