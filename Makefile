@@ -1,0 +1,44 @@
+# Every target sets up what it needs first (environments, Java, jars); done once, that takes less than a second.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+# Any Python will do to begin with: an old one says what is wanted.
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || command -v python || echo python3.11)
+VENV := .venv/bin
+export PYTHONUNBUFFERED := 1
+
+.PHONY: help setup demo test test-fast lint types layers check clean
+
+help:  ## this list
+	@while read -r line; do case "$$line" in \
+	  [a-z]*:*'## '*) printf '  make %-10s %s\n' "$${line%%:*}" "$${line##*## }" ;; esac; done < Makefile
+
+setup:  ## virtual environments, Java 17 if the machine has none, jars; again only where something changed
+	@$(PYTHON) lib/gluehouse_local/bootstrap.py
+
+demo: setup  ## the whole pipeline on this machine: real Step Functions definition, real Glue jobs, real data
+	@$(VENV)/python -m gluehouse_local demo
+
+# One process a folder: a Spark session does not live on into the next one's memory.
+test: setup  ## every test: the fast ones, then Spark, history tables, the local AWS, the state machine end to end
+	@set -e; for folder in $(filter-out tests/conftest.py,$(wildcard tests/unit tests/spec tests/spark tests/history tests/delta tests/local tests/e2e)); do \
+	  echo "== $$folder"; extra=; [ $$folder != tests/unit ] || extra=lib; \
+	  $(VENV)/python -m pytest $$folder $$extra; done
+
+test-fast: setup  ## the tests that start no Spark and no service
+	@$(VENV)/python -m pytest tests/unit lib -m "not spark and not e2e"
+
+lint: setup  ## style and common mistakes (ruff), the Dockerfile (hadolint)
+	@$(VENV)/ruff check .
+	@$(VENV)/hadolint Dockerfile.glue
+
+types: setup  ## type hints (mypy)
+	@$(VENV)/mypy
+
+layers: setup  ## who may import whom (import-linter)
+	@$(VENV)/lint-imports
+
+check: lint types layers test-fast  ## what a change must pass before it is worth running everything
+
+clean:  ## remove what the set-up, the demo and the tests made
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache lib/gluehouse.egg-info build
