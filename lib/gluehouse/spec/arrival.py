@@ -68,7 +68,8 @@ def read_arrival(event: dict[str, Any]) -> Arrival:
 
 
 def _rerun(event: dict[str, Any]) -> RerunRequest:
-    stage, plan_uri = event.get("from_stage") or "ingest", event.get("plan_uri")
+    stage: Any = event.get("from_stage") or "ingest"
+    plan_uri = event.get("plan_uri")
     if stage not in get_args(FromStage) or not plan_uri or not event["rerun_of"]:
         found = {name: event.get(name) for name in ("rerun_of", "plan_uri", "from_stage")}
         stages = ", ".join(get_args(FromStage))

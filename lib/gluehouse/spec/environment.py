@@ -48,7 +48,7 @@ class Environment(BaseModel):
             raise ConfigError(
                 "GH1010",
                 f"the environment is not valid: {found}.",
-                "Correct --environment (Glue) or GLUEHOUSE_ENVIRONMENT (Lambda); deploy/template.yaml writes both.",
+                "Correct --environment (Glue) or GLUEHOUSE_ENVIRONMENT (Lambda); the template writes both.",
             ) from error
 
     def staging_uri(self, pipeline: str, batch_id: str) -> str:

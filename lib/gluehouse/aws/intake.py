@@ -1,0 +1,174 @@
+"""From an event to a plan: resolve the pipeline, find and check the delivery, write the plan, claim the batch.
+
+The claim comes last, and is a conditional write: whatever fails before it leaves the ledger as it was, and of
+two events for one delivery exactly one gets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from gluehouse.aws import storage
+from gluehouse.aws.landing import Landing
+from gluehouse.aws.ledger import DynamoLedger
+from gluehouse.errors import ConfigError, InputError, LockError
+from gluehouse.spec import admission
+from gluehouse.spec.admission import Answer, PipelineEntry, PipelineIndex
+from gluehouse.spec.arrival import ObjectsArrived, RerunRequest, ScheduledStart, read_arrival
+from gluehouse.spec.environment import Environment
+from gluehouse.spec.ledger import Judgement, LedgerRow, judge
+from gluehouse.spec.pipeline import CompiledPipeline
+from gluehouse.spec.plan import FromStage, ObjectRef, RunPlan, batch_id_of
+from gluehouse.spec.sniff import HEAD_BYTES, TAIL_BYTES, check_looks
+
+_CLAIM_TRIES = 3
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What is to be run: the objects of one batch of ``pipeline``, and from which stage on."""
+
+    pipeline: str
+    objects: tuple[ObjectRef, ...]
+    from_stage: FromStage = "ingest"
+    again: bool = False
+
+    @property
+    def batch_id(self) -> str:
+        return batch_id_of(self.pipeline, self.objects)
+
+
+@dataclass(frozen=True)
+class Intake:
+    """The ports ValidateInput works over; ``is_alive(execution_arn)`` asks Step Functions."""
+
+    environment: Environment
+    ledger: DynamoLedger
+    landing: Landing
+    is_alive: Callable[[str], bool]
+
+    def admit(self, event: dict[str, object], run_id: str, execution_arn: str, now: datetime) -> Answer:
+        """The answer to ``event`` for run ``run_id``; raises InputError GH20xx, ConfigError, InfrastructureError."""
+        index = PipelineIndex.model_validate_json(storage.read_text(f"{self.environment.config}/index.json"))
+        delivery = self._delivery(event, index)
+        if delivery is None or not delivery.objects:
+            name = delivery.pipeline if delivery else "_unplanned"
+            return admission.skip("nothing was delivered that is to be run", name, run_id, "")
+        entry = index.entry(delivery.pipeline)
+        judgement = self._judge(delivery, run_id)[1]
+        if not judgement.run:
+            return admission.skip(judgement.reason, delivery.pipeline, run_id, delivery.batch_id)
+        pipeline = CompiledPipeline.model_validate_json(storage.read_text(entry.uri))
+        if delivery.from_stage == "ingest":
+            self._check(delivery, pipeline)
+        plan = _plan(delivery, entry, pipeline, run_id, now)
+        storage.write_text(self.environment.plan_uri(plan.pipeline, run_id), plan.to_json())
+        judgement = self._claim(delivery, plan, execution_arn)
+        if not judgement.run:
+            return admission.skip(judgement.reason, delivery.pipeline, run_id, delivery.batch_id)
+        return admission.run(plan, self.environment, pipeline.spec.notify.on, judgement.reason)
+
+    def _delivery(self, event: dict[str, object], index: PipelineIndex) -> Delivery | None:
+        arrival = read_arrival(event)
+        if isinstance(arrival, RerunRequest):
+            return _as_planned(arrival)
+        if isinstance(arrival, ScheduledStart):
+            return self._next_of(arrival.pipeline, index.entry(arrival.pipeline))
+        return self._arrived(arrival, index)
+
+    def _arrived(self, arrival: ObjectsArrived, index: PipelineIndex) -> Delivery | None:
+        uris = admission.folder_markers(arrival.uris)[False]
+        if not uris:
+            return None
+        pipeline = index.reading(uris, self.environment.landing)
+        return Delivery(pipeline, tuple(self._existing(uri) for uri in uris))
+
+    def _next_of(self, pipeline: str, entry: PipelineEntry) -> Delivery:
+        """The oldest delivery that is to be run. One that failed waits behind those never tried: else it
+        would hold them up every night."""
+        rows = {row.batch_id: row for row in self.ledger.rows_of(pipeline)}
+        waiting: list[Delivery] = []
+        for listed in self.landing.under(f"{self.environment.landing}/{entry.prefix}"):
+            delivery = Delivery(pipeline, (listed.found,))
+            row = rows.get(delivery.batch_id)
+            if row is not None and row.status == "FAILED":
+                waiting.append(delivery)
+            elif judge(row, "", self.is_alive).run:
+                return delivery
+        return waiting[0] if waiting else Delivery(pipeline, ())
+
+    def _existing(self, uri: str) -> ObjectRef:
+        found = self.landing.look_up(uri)
+        if found is None:
+            raise InputError(
+                "GH2003", f"{uri} does not exist (any more).", "Deliver it again; the event starts a new run."
+            )
+        return found
+
+    def _check(self, delivery: Delivery, pipeline: CompiledPipeline) -> None:
+        for planned in delivery.objects:
+            found = self._existing(planned.uri) if delivery.again else planned
+            if found.etag != planned.etag:
+                raise InputError(
+                    "GH2007",
+                    f"{planned.uri} was overwritten since the run that is to be repeated.",
+                    "The new content is a batch of its own, started by its own event.",
+                )
+            head, tail = self.landing.outermost(found, HEAD_BYTES, TAIL_BYTES) if found.size else (b"", b"")
+            check_looks(found, pipeline.spec.source, pipeline.contract, head, tail)
+
+    def _judge(self, delivery: Delivery, run_id: str) -> tuple[LedgerRow | None, Judgement]:
+        row = self.ledger.find(delivery.pipeline, delivery.batch_id)
+        return row, judge(row, run_id, self.is_alive, delivery.again)
+
+    def _claim(self, delivery: Delivery, plan: RunPlan, execution_arn: str) -> Judgement:
+        wanted = LedgerRow(
+            pipeline=plan.pipeline,
+            batch_id=plan.batch_id,
+            status="RUNNING",
+            run_id=plan.run_id,
+            execution_arn=execution_arn,
+            started_at=plan.triggered_at,
+            config_hash=plan.config_hash,
+            plan_uri=self.environment.plan_uri(plan.pipeline, plan.run_id),
+        )
+        for _ in range(_CLAIM_TRIES):
+            row, judgement = self._judge(delivery, plan.run_id)
+            if not judgement.run or self.ledger.claim(wanted, replacing=row):
+                return judgement
+        raise LockError(
+            "GH6004",
+            f"batch {plan.batch_id} changes hands faster than it can be claimed.",
+            "Look at its runs.",
+        )
+
+
+def _as_planned(request: RerunRequest) -> Delivery:
+    try:
+        plan = RunPlan.model_validate_json(storage.read_text(request.plan_uri))
+    except ConfigError as error:
+        raise InputError(
+            "GH2008",
+            f"run {request.rerun_of} has no plan at {request.plan_uri}: it failed before it had one.",
+            "Start its pipeline by the event or the schedule.",
+        ) from error
+    return Delivery(plan.pipeline, plan.objects, request.from_stage, again=True)
+
+
+def _plan(delivery: Delivery, entry: PipelineEntry, pipeline: CompiledPipeline, run_id: str, now: datetime) -> RunPlan:
+    return RunPlan(
+        pipeline=delivery.pipeline,
+        run_id=run_id,
+        batch_id=delivery.batch_id,
+        config_uri=entry.uri,
+        config_hash=pipeline.hash,
+        engine=pipeline.spec.process.engine,
+        execution=pipeline.spec.execution,
+        from_stage=delivery.from_stage,
+        objects=delivery.objects,
+        tables=pipeline.spec.tables,
+        sql_uri=admission.sql_uri_of(entry, pipeline.spec.process.sql),
+        triggered_at=now,
+    )
