@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-
 from gluehouse.errors import GluehouseError
+
 from gluehouse_local.server import DEFAULT_STATE, LocalAws
 from gluehouse_local.service import Settings, run
 
@@ -35,7 +35,7 @@ def main() -> None:
 
 def _state(command: Callable[..., None]) -> Callable[..., None]:
     return click.option(
-        "--state-dir", type=click.Path(path_type=Path), default=DEFAULT_STATE, help="where its state, logs and objects lie"
+        "--state-dir", type=click.Path(path_type=Path), default=DEFAULT_STATE, help="where its logs and objects lie"
     )(command)
 
 

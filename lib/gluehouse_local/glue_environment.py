@@ -29,8 +29,8 @@ def container_variables(endpoint: str, region: str = "us-east-1") -> dict[str, s
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
-        "AWS_ACCESS_KEY_ID": spark_settings.SECRET,
-        "AWS_SECRET_ACCESS_KEY": spark_settings.SECRET,
+        "AWS_ACCESS_KEY_ID": spark_settings.DUMMY_KEY,
+        "AWS_SECRET_ACCESS_KEY": spark_settings.DUMMY_KEY,
         "AWS_EC2_METADATA_DISABLED": "true",
         "LANG": "C.UTF-8",
         "TZ": "UTC",
@@ -40,7 +40,7 @@ def container_variables(endpoint: str, region: str = "us-east-1") -> dict[str, s
 
 
 def _jars(arguments: dict[str, str], places: Environments, s3: Any, work: Path) -> list[Path]:
-    """The class path in order: the runtime's jars, Delta's when asked for, then (or first) those of ``--extra-jars``."""
+    """The class path in order: the runtime's jars, Delta's when asked for, those of ``--extra-jars`` or these first."""
     runtime = sorted(places.base_jars.glob("*.jar"))
     if "delta" in glue_arguments.paths(arguments.get("--datalake-formats", "")):
         runtime += sorted(places.delta_jars.glob("*.jar"))
@@ -63,7 +63,7 @@ def prepare(
 ) -> Launch:
     """Fetch and install what ``arguments`` name, and answer how to start the script.
 
-    ``job`` is the definition (Name, Command), ``arguments`` the effective ones, ``work`` an empty directory of this run.
+    ``job`` is the definition (Name, Command), ``arguments`` the effective ones, ``work`` this run's directory.
     Raises LaunchError when a script, jar, file or module is missing and SetupError when the runtime is.
     """
     endpoint = str(s3.meta.endpoint_url)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gluehouse.errors import SetupError
+
 from gluehouse_local.artifacts import LaunchError
 from gluehouse_local.glue_environment import Launch
 from gluehouse_local.reaper import Guard, end_group
@@ -50,8 +51,8 @@ def error_message(log: str, exit_code: int) -> str:
 class GlueRun:
     """A run from STARTING to its end. ``record`` is its JobRun in Glue's shape, times in epoch seconds.
 
-    ``prepare(work, log)`` answers how to start it; it may raise LaunchError or SetupError, which fail the run. ``log``
-    gets what driver and script print: spark-submit joins a script's stdout and stderr, so there is no telling them apart.
+    ``prepare(work, log)`` answers how to start it; it may raise LaunchError or SetupError, which fail the run.
+    ``log`` gets what driver and script print: spark-submit itself joins a script's stdout and stderr.
     ``minute`` is the length of a minute of ``Timeout`` in seconds, shortened by tests.
     """
 

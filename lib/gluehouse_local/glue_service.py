@@ -18,7 +18,8 @@ from gluehouse_local.reaper import Guard
 Handler = Callable[..., Awaitable[tuple[int, dict[str, str], bytes]]]
 # What CreateJob of MiniStack 1.5.33 forgets, kept here.
 KEPT = ("ExecutionProperty", "ExecutionClass", "JobRunQueuingEnabled", "NotificationProperty", "JobMode")
-_FROM_RUN_OR_JOB = ("Timeout", "WorkerType", "NumberOfWorkers", "MaxCapacity", "ExecutionClass", "SecurityConfiguration")
+_CAPACITY = ("WorkerType", "NumberOfWorkers", "MaxCapacity", "ExecutionClass")
+_FROM_RUN_OR_JOB = ("Timeout", "SecurityConfiguration", *_CAPACITY)
 _STOPPABLE = ("STARTING", "RUNNING")
 
 
@@ -197,5 +198,11 @@ def keep_job_settings(glue: Any, provisioners: Any) -> None:
         return answer
 
     glue._create_job, glue._update_job = create_job, update_job
-    provisioners._GLUE_JOB_DEFAULTS.update({"Timeout": 480, "ExecutionProperty": {"MaxConcurrentRuns": 1}})
-    provisioners._GLUE_JOB_DEFAULTS.update({"ExecutionClass": "STANDARD", "JobRunQueuingEnabled": False, "JobMode": "SCRIPT"})
+    provisioners._GLUE_JOB_DEFAULTS.update(
+        Timeout=480,
+        ExecutionProperty={"MaxConcurrentRuns": 1},
+        ExecutionClass="STANDARD",
+        JobRunQueuingEnabled=False,
+        JobMode="SCRIPT",
+        NotificationProperty={},
+    )

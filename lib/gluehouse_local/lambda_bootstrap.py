@@ -4,6 +4,8 @@ Events arrive on standard input; answers leave on the descriptor named by the fi
 handler prints cannot be taken for an answer. Errors carry the class name, as AWS reports them.
 """
 
+from __future__ import annotations
+
 import importlib
 import json
 import logging
@@ -11,12 +13,14 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
+from typing import Any
 
 
 class Context:
     """The second argument of a handler."""
 
-    def __init__(self, about, deadline):
+    def __init__(self, about: dict[str, Any], deadline: float) -> None:
         self.aws_request_id = about["request_id"]
         self.function_name = about["function_name"]
         self.function_version = "$LATEST"
@@ -27,18 +31,18 @@ class Context:
         self.identity = self.client_context = None
         self._deadline = deadline
 
-    def get_remaining_time_in_millis(self):
+    def get_remaining_time_in_millis(self) -> int:
         return max(0, int((self._deadline - time.time()) * 1000))
 
 
-def failure(error, kind=None):
+def failure(error: BaseException, kind: str | None = None) -> dict[str, Any]:
     trace = traceback.format_exception(type(error), error, error.__traceback__)
     sys.stderr.write("[ERROR] " + "".join(trace))
     body = {"errorType": kind or type(error).__name__, "errorMessage": str(error), "stackTrace": trace}
     return {"body": body, "error": True}
 
 
-def load(handler):
+def load(handler: str) -> tuple[Callable[..., Any] | None, dict[str, Any] | None]:
     module, _, function = handler.rpartition(".")
     try:
         return getattr(importlib.import_module(module.replace("/", ".")), function), None
@@ -50,11 +54,12 @@ def load(handler):
         return None, failure(error)
 
 
-def main(descriptor, code, handler_name):
+def main(descriptor: int, code: str, handler_name: str) -> None:
     answers = os.fdopen(descriptor, "w")
     sys.path.insert(0, code)
     sys.stdout = sys.stderr
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="[%(levelname)s]\t%(asctime)s\t%(name)s\t%(message)s")
+    form = "[%(levelname)s]\t%(asctime)s\t%(name)s\t%(message)s"
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=form)
     handler, broken = load(handler_name)
     for line in sys.stdin:
         about = json.loads(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -28,10 +29,8 @@ def _unpacked(code: bytes, store: Path) -> Path:
     if not target.exists():
         making = store / f"{target.name}.{os.getpid()}.{threading.get_ident()}"
         zipfile.ZipFile(io.BytesIO(code)).extractall(making)
-        try:
+        with contextlib.suppress(OSError):  # another invocation was first
             making.rename(target)
-        except OSError:  # another invocation was first
-            pass
     return target
 
 
@@ -132,9 +131,10 @@ class LambdaRuntime:
         if answer is None:
             died = worker.process.poll() is not None
             self._drop(worker)
+            about = f"RequestId: {request_id} Error:"
             if died:
-                return _error("Runtime.ExitError", f"RequestId: {request_id} Error: Runtime exited with an error")
-            return _error("Sandbox.Timedout", f"RequestId: {request_id} Error: Task timed out after {seconds:.2f} seconds")
+                return _error("Runtime.ExitError", f"{about} Runtime exited with an error")
+            return _error("Sandbox.Timedout", f"{about} Task timed out after {seconds:.2f} seconds")
         with self._lock:
             self._idle.setdefault(key, []).append(worker)
         return answer

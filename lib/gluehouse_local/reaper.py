@@ -6,6 +6,7 @@ The server stops its own children; the guard is for the day the server is killed
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -42,12 +43,10 @@ def group_is_alive(group: int) -> bool:
 
 
 def end_group(process: subprocess.Popen[bytes], grace: float = 3.0) -> None:
-    """End a process started with ``start_new_session`` and all of its group: SIGTERM, then SIGKILL after ``grace`` seconds."""
+    """End a process that leads a session of its own, and its group: SIGTERM, then SIGKILL after ``grace`` seconds."""
     for number, seconds in ((signal.SIGTERM, grace), (signal.SIGKILL, 5.0)):
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, number)
-        except (ProcessLookupError, PermissionError):
-            pass
         give_up = time.monotonic() + seconds
         while time.monotonic() < give_up:
             if process.poll() is not None and not group_is_alive(process.pid):

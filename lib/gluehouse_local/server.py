@@ -16,8 +16,10 @@ from types import TracebackType
 from typing import Any
 
 from gluehouse.errors import SetupError
+
 from gluehouse_local.environments import CHECKOUT, Environments
 from gluehouse_local.service import STATUS_PATH, Settings
+from gluehouse_local.spark_settings import DUMMY_KEY
 
 DEFAULT_STATE = CHECKOUT / ".cache" / "state"
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy must not see 127.0.0.1
@@ -61,7 +63,9 @@ class LocalAws:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     @property
@@ -151,8 +155,7 @@ class LocalAws:
 
     def reset(self) -> None:
         """Forget everything: executions and runs are ended, buckets, tables, stacks are gone; the endpoint stays."""
-        request = urllib.request.Request(f"{self.endpoint}/_ministack/reset", method="POST")
-        _DIRECT.open(request, timeout=60).close()
+        _DIRECT.open(f"{self.endpoint}/_ministack/reset", data=b"", timeout=60).close()
 
     def status(self) -> dict[str, Any]:
         """``pid``, ``endpoint`` and ``runs`` (Glue JobRuns, the newest first)."""
@@ -165,13 +168,16 @@ class LocalAws:
         import boto3
         from botocore.config import Config
 
-        return boto3.client(
+        create: Any = boto3.client  # its types name every service
+        return create(
             service,
             endpoint_url=self.endpoint,
             region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            config=Config(proxies={}, inject_host_prefix=False, retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
+            aws_access_key_id=DUMMY_KEY,
+            aws_secret_access_key=DUMMY_KEY,
+            config=Config(
+                proxies={}, inject_host_prefix=False, retries={"max_attempts": 1}, s3={"addressing_style": "path"}
+            ),
         )
 
     def run_log(self, run_id: str) -> Path:

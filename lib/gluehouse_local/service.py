@@ -75,7 +75,7 @@ class LocalService:
         import boto3
         from botocore.config import Config
         from ministack import app
-        from ministack.services import glue, lambda_svc
+        from ministack.services import eventbridge, glue, lambda_svc, scheduler
         from ministack.services import stepfunctions as sfn
         from ministack.services.cloudformation import provisioners
 
@@ -89,6 +89,7 @@ class LocalService:
         app.SERVICE_HANDLERS["glue"] = glue_service.http_handler(self.glue, app.SERVICE_HANDLERS["glue"])
         stepfunctions.install(sfn, app, self.glue)
         lambda_runtime.install(lambda_svc, self.lambdas)
+        scheduler._SCHEDULE_TICK_INTERVAL = eventbridge._SCHEDULER_TICK_INTERVAL = 1  # seconds instead of ten
         self._app, self._sfn = app.app, sfn
 
     def end_children(self) -> None:
@@ -101,7 +102,8 @@ class LocalService:
         """The ASGI application."""
         if scope["type"] == "http" and scope["path"] == STATUS_PATH:
             body = json.dumps({"pid": os.getpid(), "runs": self.glue.runs()}).encode()
-            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+            headers = [(b"content-type", b"application/json")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": body})
             return
         if scope["type"] == "http" and scope["path"] == _RESET_PATH:

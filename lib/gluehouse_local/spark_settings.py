@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-SECRET = "test"
+DUMMY_KEY = "test"  # MiniStack asks for any key
 _LOG4J = """\
 rootLogger.level = warn
 rootLogger.appenderRef.stderr.ref = console
@@ -32,8 +32,8 @@ def defaults(endpoint: str, classpath: list[Path], work: Path) -> dict[str, str]
         "endpoint.region": "us-east-1",
         "path.style.access": "true",
         "connection.ssl.enabled": "false",
-        "access.key": SECRET,
-        "secret.key": SECRET,
+        "access.key": DUMMY_KEY,
+        "secret.key": DUMMY_KEY,
         "aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
         "attempts.maximum": "3",
         "bucket.probe": "0",

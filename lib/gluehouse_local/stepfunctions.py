@@ -22,7 +22,7 @@ _execution: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextV
 _deadline: contextvars.ContextVar[float | None] = contextvars.ContextVar("deadline", default=None)
 
 
-class ExecutionEnded(Exception):
+class ExecutionEndedError(Exception):
     """The execution was stopped or timed out while a task of it ran; no Retry and no Catch sees this."""
 
 
@@ -33,7 +33,9 @@ def _is_over() -> bool:
 
 def run_as_output(record: dict[str, Any]) -> dict[str, Any]:
     """A JobRun as the task's output and as the Cause of a failure: times in epoch milliseconds."""
-    times = {key: int(record[key] * 1000) for key in ("StartedOn", "CompletedOn", "LastModifiedOn") if key in record}
+    times: dict[str, Any] = {
+        key: int(record[key] * 1000) for key in ("StartedOn", "CompletedOn", "LastModifiedOn") if key in record
+    }
     return {**record, **times}
 
 
@@ -54,7 +56,7 @@ def glue_task(service: GlueService, failure: Callable[[str, str], Exception]) ->
             if late or _is_over():
                 run.stop()
                 run.done.wait(15)
-                raise failure("States.Timeout", "Task timed out") if late else ExecutionEnded()
+                raise failure("States.Timeout", "Task timed out") if late else ExecutionEndedError()
 
     def task(resource: str, request: dict[str, Any]) -> Any:
         run = start(request)
@@ -113,7 +115,7 @@ def _paced(retrier: dict[str, Any], attempts: int) -> dict[str, Any]:
     wait = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** attempts
     wait = min(wait, retrier.get("MaxDelaySeconds", wait))
     if retrier.get("JitterStrategy") == "FULL":
-        wait = random.uniform(0, wait)
+        wait = random.uniform(0, wait)  # noqa: S311 spreads retries, guards nothing
     return {**retrier, "IntervalSeconds": wait, "BackoffRate": 1.0}
 
 
@@ -128,7 +130,8 @@ def _time_out(sfn: Any, execution: dict[str, Any]) -> None:
 def install(sfn: Any, app: Any, service: GlueService) -> None:
     """Put all of this in front of MiniStack's ``stepfunctions`` module; ``app`` is its application module."""
     run_execution, fail_execution, invoke = sfn._run_execution, sfn._fail_execution, sfn._invoke_resource
-    invoke_in_time, find_retrier, matches = sfn._invoke_resource_with_timeout, sfn._find_matching_retrier, sfn._error_matches
+    invoke_in_time, output_path = sfn._invoke_resource_with_timeout, sfn._apply_output_path
+    find_retrier, matches = sfn._find_matching_retrier, sfn._error_matches
 
     def with_time_limit(execution_arn: str) -> None:
         execution = sfn._executions.get(execution_arn)
@@ -136,7 +139,8 @@ def install(sfn: Any, app: Any, service: GlueService) -> None:
         machine = sfn._state_machines.get(execution["stateMachineArn"]) if execution else None
         seconds = json.loads(machine["definition"]).get("TimeoutSeconds") if machine else None
         if not seconds:
-            return run_execution(execution_arn)
+            run_execution(execution_arn)
+            return
         timer = threading.Timer(seconds, contextvars.copy_context().run, (_time_out, sfn, execution))
         timer.daemon = True
         timer.start()
@@ -145,16 +149,21 @@ def install(sfn: Any, app: Any, service: GlueService) -> None:
         finally:
             timer.cancel()
 
+    def output_also_of_succeed(state: dict[str, Any], data: Any, context: Any = None) -> Any:
+        if state.get("Type") == "Succeed" and "Output" in state:  # MiniStack reads only JSONPath's OutputPath there
+            return sfn._apply_jsonata_output(state, data, context, default=data)
+        return output_path(state, data, context)
+
     def fail_unless_over(execution: dict[str, Any], error: str, cause: str) -> None:
         if execution["status"] == "RUNNING":  # an aborted execution stays ABORTED when its task ends with an error
             fail_execution(execution, error, cause)
 
     def invoke_within_limits(resource: str, request: Any) -> Any:
         if _is_over():
-            raise ExecutionEnded
+            raise ExecutionEndedError
         result = invoke(resource, request)
         if len(json.dumps(result, default=str).encode()) > PAYLOAD_LIMIT:
-            raise sfn._ExecutionError("States.DataLimitExceeded", f"The output of {resource} is over {PAYLOAD_LIMIT} bytes")
+            raise sfn._ExecutionError("States.DataLimitExceeded", f"{resource} answered over {PAYLOAD_LIMIT} bytes")
         return result
 
     def invoke_before_deadline(resource: str, request: Any, seconds: float) -> Any:
@@ -176,6 +185,7 @@ def install(sfn: Any, app: Any, service: GlueService) -> None:
     sfn._run_execution, sfn._fail_execution = with_time_limit, fail_unless_over
     sfn._invoke_resource, sfn._invoke_resource_with_timeout = invoke_within_limits, invoke_before_deadline
     sfn._find_matching_retrier, sfn._error_matches = find_paced, matches_as_documented
+    sfn._apply_output_path = output_also_of_succeed
     sfn._SERVICE_DISPATCH["arn:aws:states:::glue:startJobRun"] = glue_task(service, sfn._ExecutionError)
     sfn._dispatch_aws_sdk_rest_xml = s3_objects(sfn, app, sfn._dispatch_aws_sdk_rest_xml)
 
