@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from pyspark.sql import DataFrame, functions as F
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 METRES_A_FOOT = 0.3048
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 from pyspark.sql import SparkSession
 
-from tests.sessions import local_session
+from gluehouse_local.debug_spark import session as local_session
 
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
-    session = local_session("tests-spark")
+    session = local_session("tests")
     yield session
     session.stop()

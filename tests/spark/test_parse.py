@@ -4,15 +4,20 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
-from pyspark.sql import Row, SparkSession
-
 from gluehouse.frames.parse import parse
 from gluehouse.spec.contract import Contract
+from pyspark.sql import Row, SparkSession
 
 
-def parsed(spark: SparkSession, type_: str, text: str | None, malformed: str | None = None, **column: object) -> Row:
-    contract = Contract.model_validate({"contract": "t.v1", "columns": [{"name": "a", "type": type_, **column}]})
-    frame = spark.createDataFrame([(text, "s3://landing/t.csv", malformed)], "a string, _source_object string, _malformed string")
+def parsed(
+    spark: SparkSession, type_: str, text: str | None, malformed: str | None = None, **column: object
+) -> Row:
+    contract = Contract.model_validate(
+        {"contract": "t.v1", "columns": [{"name": "a", "type": type_, **column}]}
+    )
+    frame = spark.createDataFrame(
+        [(text, "s3://landing/t.csv", malformed)], "a string, _source_object string, _malformed string"
+    )
     return parse(frame, contract, [""]).collect()[0]
 
 
@@ -97,7 +102,9 @@ def test_a_typed_value_is_cast_only_without_loss(spark) -> None:
     ],
 )
 def test_every_row_rule_passes_good_rows_and_null_and_rejects_bad_ones(spark, rule, good, bad) -> None:
-    contract = Contract.model_validate({"contract": "t.v1", "columns": [{"name": "a", "type": "string"}], "row_rules": [rule]})
+    contract = Contract.model_validate(
+        {"contract": "t.v1", "columns": [{"name": "a", "type": "string"}], "row_rules": [rule]}
+    )
     frame = spark.createDataFrame([(good,), (bad,), (None,)], "a string").selectExpr(
         "a", "'o' AS _source_object", "CAST(NULL AS string) AS _malformed"
     )
@@ -106,7 +113,11 @@ def test_every_row_rule_passes_good_rows_and_null_and_rejects_bad_ones(spark, ru
 
 def test_a_range_rejects_what_lies_outside_and_nan(spark) -> None:
     contract = Contract.model_validate(
-        {"contract": "t.v1", "columns": [{"name": "a", "type": "double"}], "row_rules": [{"rule": "between", "column": "a", "min": -90}]}
+        {
+            "contract": "t.v1",
+            "columns": [{"name": "a", "type": "double"}],
+            "row_rules": [{"rule": "between", "column": "a", "min": -90}],
+        }
     )
     frame = spark.createDataFrame([("-90",), ("-90.1",), ("NaN",), (None,)], "a string").selectExpr(
         "a", "'o' AS _source_object", "CAST(NULL AS string) AS _malformed"

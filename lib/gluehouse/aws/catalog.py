@@ -6,6 +6,7 @@ Properties of a native Delta table: https://docs.aws.amazon.com/athena/latest/ug
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import boto3
@@ -29,10 +30,8 @@ class GlueCatalog:
             self._glue.update_table(DatabaseName=database, TableInput=definition)
 
     def _create_database(self, name: str) -> None:
-        try:
+        with suppress(self._glue.exceptions.AlreadyExistsException):
             self._glue.create_database(DatabaseInput={"Name": name})
-        except self._glue.exceptions.AlreadyExistsException:
-            pass
 
 
 def _definition(name: str, location: str, frame: DataFrame, tags: Mapping[str, str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -62,7 +62,9 @@ def arguments(argv: Sequence[str]) -> dict[str, str]:
         resolved = getResolvedOptions(list(argv), names)
     except GlueArgumentError as problem:
         raise ConfigError(
-            "GH1050", f"the job's arguments do not fit: {problem}.", f"Pass {', '.join('--' + n for n in REQUIRED)}."
+            "GH1050",
+            f"the job's arguments do not fit: {problem}.",
+            f"Pass {', '.join('--' + n for n in REQUIRED)}.",
         ) from problem
     return {name: resolved[name] for name in names}
 
@@ -72,15 +74,13 @@ def _run(stage: Stage, given: dict[str, str]) -> None:
     plan = _read(RunPlan, given["plan_uri"])
     pipeline = _read(CompiledPipeline, plan.config_uri)
     sql_uri = given.get("sql_uri") or plan.sql_uri
-    with ExitStack() as locks, _session(f"{plan.pipeline}/{stage}") as spark:
-        # Every stage renews the run's locks, so that they outlive a long transform; only publishing checks them.
-        held = {table: _lock(environment, plan, table, locks) for table in plan.tables}
+    with ExitStack() as open_until, _session(f"{plan.pipeline}/{stage}") as spark:
         context = StageContext(
             spark=spark,
             plan=plan,
             pipeline=pipeline,
             environment=environment,
-            lock_for=held.__getitem__,
+            lock_for=_locks(environment, plan, open_until).__getitem__,
             catalog=GlueCatalog() if environment.catalog else None,
             sql=storage.read_text(sql_uri) if sql_uri else None,
             dpus=float(given.get("dpus", 1)),
@@ -89,7 +89,10 @@ def _run(stage: Stage, given: dict[str, str]) -> None:
         def record(manifest: Manifest) -> None:
             uri = environment.manifest_uri(plan.pipeline, plan.run_id, manifest.stage)
             storage.write_text(uri, manifest.to_json())
-            print(f"gluehouse: {manifest.stage} {manifest.outcome} in {manifest.seconds} s, manifest {uri}", flush=True)
+            print(
+                f"gluehouse: {manifest.stage} {manifest.outcome} in {manifest.seconds} s, manifest {uri}",
+                flush=True,
+            )
 
         run_fused(context, record) if stage == "fused" else run_stage(context, stage, record)
 
@@ -99,16 +102,24 @@ def _read(model: Any, uri: str) -> Any:
         return model.model_validate_json(storage.read_text(uri))
     except ValidationError as problem:
         raise ConfigError(
-            "GH1051", f"{uri} is no {model.__name__} of this version: {problem}.", "Compile and publish the configuration again."
+            "GH1051",
+            f"{uri} is no {model.__name__} of this version: {problem}.",
+            "Compile and publish the configuration again.",
         ) from problem
 
 
-def _lock(environment: Environment, plan: RunPlan, table: str, locks: ExitStack) -> LockPort:
+def _locks(environment: Environment, plan: RunPlan, open_until: ExitStack) -> Mapping[str, LockPort]:
+    """The run's locks by table. Every stage keeps them alive, so that they outlive a long transform."""
     if environment.lock_table is None:
-        return locks.enter_context(FileLock(f"{environment.table_uri(*table.split('.'))}.lock"))
-    lock = DynamoTableLock(environment.lock_table, table, plan.run_id, environment.lock_seconds)
-    locks.enter_context(LockKeeper(lock))
-    return lock
+        places = {table: f"{environment.table_uri(*table.split('.'))}.lock" for table in plan.tables}
+        return {table: open_until.enter_context(FileLock(place)) for table, place in places.items()}
+    held = {
+        table: DynamoTableLock(environment.lock_table, table, plan.run_id, environment.lock_seconds)
+        for table in plan.tables
+    }
+    for lock in held.values():
+        open_until.enter_context(LockKeeper(lock))
+    return held
 
 
 @contextmanager
@@ -126,14 +137,21 @@ def _session(name: str) -> Iterator[SparkSession]:
 
 def _glue_context(spark: SparkSession) -> None:
     """Make Glue's own context where its runtime is: its observability metrics need one."""
-    glue = getattr(spark._jvm.com.amazonaws.services.glue, "GlueContext", None)
+    glue = getattr(spark._jvm.com.amazonaws.services.glue, "GlueContext", None)  # type: ignore[union-attr]
     if isinstance(glue, JavaClass):
         from awsglue.context import GlueContext
 
         GlueContext(spark.sparkContext)
 
 
-_PASSING = ("SlowDown", "Service Unavailable", "Connection reset", "Connect timed out", "ExecutorLostFailure", "UnknownHost")
+_PASSING = (
+    "SlowDown",
+    "Service Unavailable",
+    "Connection reset",
+    "Connect timed out",
+    "ExecutorLostFailure",
+    "UnknownHost",
+)
 
 
 def _coded(error: Exception) -> GluehouseError:
@@ -142,4 +160,6 @@ def _coded(error: Exception) -> GluehouseError:
     told = f"{type(error).__name__} in {os.path.basename(sys.argv[0])}; its text is in the driver's log"
     if any(sign in text for sign in _PASSING):
         return InfrastructureError("GH9001", f"a service failed for a moment: {told}.")
-    return Unexpected("GH8001", f"the run stopped on {told}.", "Read the traceback above it in the log; report a defect.")
+    return Unexpected(
+        "GH8001", f"the run stopped on {told}.", "Read the traceback above it in the log; report a defect."
+    )

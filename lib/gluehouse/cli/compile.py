@@ -32,7 +32,9 @@ def compile_all(root: Path, overrides: Overrides | None = None) -> dict[str, Com
             problems += contract
             continue
         if contract.contract != file.stem:
-            problems.append(Problem(file, 1, "contract", f"is {contract.contract}, but the file's name says {file.stem}"))
+            problems.append(
+                Problem(file, 1, "contract", f"is {contract.contract}, but the file's name says {file.stem}")
+            )
         contracts[contract.contract] = contract
     compiled: dict[str, CompiledPipeline] = {}
     for file in sorted((root / "config/pipelines").glob("*.yaml")):
@@ -73,7 +75,9 @@ def write_artifacts(folder: Path, config_uri: str, compiled: Mapping[str, Compil
     return index
 
 
-def _compile(root: Path, file: Path, spec: PipelineSpec, contracts: Mapping[str, Contract]) -> CompiledPipeline | list[Problem]:
+def _compile(
+    root: Path, file: Path, spec: PipelineSpec, contracts: Mapping[str, Contract]
+) -> CompiledPipeline | list[Problem]:
     problems = []
     if spec.pipeline != file.stem:
         problems.append(Problem(file, 1, "pipeline", f"is {spec.pipeline}, but the file's name says {file.stem}"))
@@ -111,8 +115,12 @@ def _clashes(root: Path, compiled: Mapping[str, CompiledPipeline]) -> list[Probl
         file = root / "config/pipelines" / f"{name}.yaml"
         for other in names[:place]:
             mine, theirs = compiled[name].spec, compiled[other].spec
-            if mine.source.prefix.startswith(theirs.source.prefix) or theirs.source.prefix.startswith(mine.source.prefix):
-                problems.append(Problem(file, 1, "source.prefix", f"'{mine.source.prefix}' overlaps with that of {other}"))
+            if mine.source.prefix.startswith(theirs.source.prefix) or theirs.source.prefix.startswith(
+                mine.source.prefix
+            ):
+                problems.append(
+                    Problem(file, 1, "source.prefix", f"'{mine.source.prefix}' overlaps with that of {other}")
+                )
             shared = set(mine.tables) & set(theirs.tables)
             if shared:
                 problems.append(Problem(file, 1, "publish", f"writes {sorted(shared)}, which {other} writes too"))

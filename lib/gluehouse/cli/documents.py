@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,8 +32,8 @@ def read(file: Path, model: type[Model]) -> Model | list[Problem]:
     """The file as ``model``, or everything that is wrong with it."""
     try:
         text = file.read_text(encoding="utf-8")
-        tree = yaml.compose(text, Loader=_UniqueKeyLoader)
-        content = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+        tree = yaml.compose(text, Loader=_StrictLoader)
+        content = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
     except (OSError, UnicodeDecodeError) as error:
         return [Problem(file, 1, "", f"cannot be read: {error}")]
     except yaml.MarkedYAMLError as error:
@@ -55,8 +56,11 @@ def refuse(problems: list[Problem]) -> None:
         )
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """PyYAML keeps the last of two equal keys without a word; here the second is an error."""
+class _StrictLoader(yaml.SafeLoader):
+    """YAML 1.2's booleans (``on`` and ``NO`` are text), and a key that stands twice is an error.
+
+    PyYAML follows YAML 1.1, where ``notify: {on: …}`` has the key True, and keeps the last of two equal keys.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -65,6 +69,13 @@ class _UniqueKeyLoader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(None, None, f"'{key.value}' stands twice", key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+_StrictLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:bool"]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_StrictLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
 
 
 def _problem(file: Path, tree: yaml.Node | None, found: Any) -> Problem:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import click
 
 from gluehouse import __version__
+from gluehouse.aws.rerun import rerun
 from gluehouse.cli import schemas
 from gluehouse.cli.compile import compile_all, write_artifacts
-from gluehouse.cli.rerun import rerun
 from gluehouse.errors import ConfigError, GluehouseError
+from gluehouse.spec.plan import FromStage
 
 ROOT = click.option(
-    "--root", type=click.Path(path_type=Path, exists=True, file_okay=False), default=".", help="The checkout. Default: here."
+    "--root",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default=".",
+    help="The checkout. Default: here.",
 )
 
 
@@ -53,10 +56,15 @@ def schema(root: Path) -> None:
 @commands.command("rerun")
 @click.argument("run_id")
 @click.option("--from", "stage", type=click.Choice(["ingest", "process", "validate", "publish"]), default="ingest")
-@click.option("--stack", default="gluehouse-local", show_default=True, help="The CloudFormation stack of the environment.")
-def rerun_command(run_id: str, stage: str, stack: str) -> None:
+@click.option(
+    "--stack",
+    default="gluehouse-local",
+    show_default=True,
+    help="The CloudFormation stack of the environment.",
+)
+def rerun_command(run_id: str, stage: FromStage, stack: str) -> None:
     """Start a new execution for the batch of an earlier run (one that ended in Fail cannot be redriven)."""
-    click.echo(json.dumps(rerun(run_id, stage, stack), indent=1))
+    click.echo(rerun(run_id, stage, stack))
 
 
 def main() -> None:

@@ -20,7 +20,9 @@ FILES: dict[str, type[BaseModel]] = {
 
 def texts() -> dict[str, str]:
     """File name -> JSON text, the same for the same specs."""
-    return {name: json.dumps(model.model_json_schema(), indent=2, sort_keys=True) + "\n" for name, model in FILES.items()}
+    return {
+        name: json.dumps(model.model_json_schema(), indent=2, sort_keys=True) + "\n" for name, model in FILES.items()
+    }
 
 
 def write(folder: Path) -> list[Path]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import ValidationError
-from pyspark.sql import Column, DataFrame, functions as F
+from pydantic import Field, ValidationError
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
 
 from gluehouse.errors import ConfigError
 from gluehouse.frames.parse import VIOLATIONS
@@ -27,7 +28,7 @@ class LookupParams(Spec):
     columns: dict[str, str]
     at: str | None = None
     misses: Literal["null", "unknown", "quarantine"] = "null"
-    unknown: dict[str, Any] = {}
+    unknown: dict[str, Any] = Field(default_factory=dict)
 
 
 def lookup(frame: DataFrame, params: dict[str, Any]) -> DataFrame | Split:
@@ -39,13 +40,15 @@ def lookup(frame: DataFrame, params: dict[str, Any]) -> DataFrame | Split:
     try:
         spec = LookupParams.model_validate(params)
     except ValidationError as problem:
-        found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors())
-        raise ConfigError("GH1023", f"the parameters of lookup do not fit: {found}.", "See GLOSSARY.md, lookup.") from problem
+        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors())
+        raise ConfigError(
+            "GH1023", f"the parameters of lookup do not fit: {told}.", "See GLOSSARY.md, lookup."
+        ) from problem
     reference = frame.sparkSession.read.format("delta").load(spec.location)
     here, there = frame.alias("here"), _matchable(reference, spec).alias("there")
     joined = here.join(there, on=_matches(spec, reference.columns), how="left")
     found = F.col("there._found").isNotNull()
-    added = [_value(spec, column, name, found) for column, name in spec.columns.items()]
+    added = [_value(spec, there_name, name, found) for there_name, name in spec.columns.items()]
     result = joined.select("here.*", *added, found.alias("_found"))
     if spec.misses != "quarantine":
         return result.drop("_found")

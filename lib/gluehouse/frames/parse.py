@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pyspark.sql import Column, DataFrame, functions as F
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructType
 
 from gluehouse.frames.rules import VIOLATION, check, quoted, violation, violations
-from gluehouse.spec.contract import Column as ContractColumn, Contract
+from gluehouse.spec.contract import Column as ContractColumn
+from gluehouse.spec.contract import Contract
 
 RAW = "_raw"
 VIOLATIONS = "_violations"
@@ -66,7 +68,6 @@ def _typed(types: StructType, column: ContractColumn) -> Column:
         return value
     back = F.expr(f"try_cast(try_cast({source} AS {column.type}) AS {delivered_type})")
     return F.when(back.eqNullSafe(F.col(source)), value)
-
 
 
 def _violations(contract: Contract) -> Column:

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from functools import singledispatch
 from typing import Any
 
-from pyspark.sql import Column, functions as F
+from pyspark.sql import Column
+from pyspark.sql import functions as F
 
 from gluehouse.spec import contract as spec
 
@@ -45,7 +46,9 @@ def check(rule: Any) -> Column:
 @check.register
 def _(rule: spec.InSet) -> Column:
     listed = quoted(rule.column).isin(list(rule.values))
-    return violation(~listed, f"in_set({rule.column})", f"{rule.column} is none of the {len(rule.values)} allowed values")
+    return violation(
+        ~listed, f"in_set({rule.column})", f"{rule.column} is none of the {len(rule.values)} allowed values"
+    )
 
 
 @check.register

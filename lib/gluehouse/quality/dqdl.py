@@ -16,7 +16,9 @@ from gluehouse.errors import ConfigError
 from gluehouse.spec.manifest import RuleReport
 
 
-def evaluate(spark: SparkSession, frame: DataFrame, ruleset: str, severity: Literal["stop", "warn"]) -> tuple[RuleReport, ...]:
+def evaluate(
+    spark: SparkSession, frame: DataFrame, ruleset: str, severity: Literal["stop", "warn"]
+) -> tuple[RuleReport, ...]:
     """One report a rule. A rule that could not be evaluated is failed; raises ConfigError GH1030 for bad syntax."""
     # pydeequ asks for this variable when it is imported, and picks nothing by it that we use.
     os.environ.setdefault("SPARK_VERSION", ".".join(spark.version.split(".")[:2]))
@@ -26,7 +28,9 @@ def evaluate(spark: SparkSession, frame: DataFrame, ruleset: str, severity: Lite
         outcomes = EvaluateDataQuality.process(spark, frame, ruleset).collect()
     except Py4JJavaError as problem:
         told = str(problem.java_exception.getMessage()).splitlines()[0]
-        raise ConfigError("GH1030", f"the rules are no DQDL: {told}.", "Correct quality.rules in the pipeline.") from problem
+        raise ConfigError(
+            "GH1030", f"the rules are no DQDL: {told}.", "Correct quality.rules in the pipeline."
+        ) from problem
     return tuple(_report(row, severity) for row in outcomes)
 
 

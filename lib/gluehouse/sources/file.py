@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import reduce
 
-from pyspark.sql import DataFrame, SparkSession, functions as F
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from gluehouse.errors import InputError
@@ -23,7 +24,7 @@ from gluehouse.spec.pipeline import FileSource
 
 
 def read(spark: SparkSession, uris: Sequence[str], source: FileSource, contract: Contract) -> DataFrame:
-    """All objects of a delivery as one frame; raises InputError GH2010 to GH2012 where the shape is not the contract's."""
+    """All objects of a delivery as one frame; raises InputError GH2010 to GH2012 where it has not the agreed shape."""
     frames = [_read_object(spark, uri, source, contract) for uri in uris]
     return reduce(DataFrame.unionByName, frames)
 
@@ -41,7 +42,9 @@ def _read_object(spark: SparkSession, uri: str, source: FileSource, contract: Co
             "Deliver the agreed columns, or agree on a new version of the contract.",
         )
     constants = [F.lit(value).alias(name) for name, value in from_key.items()]
-    return frame.select(*(quoted(name) for name in expected), *constants, F.lit(uri).alias(SOURCE_OBJECT), quoted(MALFORMED))
+    return frame.select(
+        *(quoted(name) for name in expected), *constants, F.lit(uri).alias(SOURCE_OBJECT), quoted(MALFORMED)
+    )
 
 
 def _columns_from_key(uri: str, source: FileSource) -> dict[str, str]:

@@ -20,7 +20,8 @@ class Column(Spec):
     type: ColumnType
     nullable: bool = True
     description: str = ""
-    format: str | None = Field(None, description="Pattern of a date or timestamp in text (Spark's datetime patterns)")
+    format: str | None = Field(default=None, description="Spark's datetime pattern of a date or timestamp in text"
+    )
 
     @model_validator(mode="after")
     def _format_belongs_to_time(self) -> Column:
@@ -73,7 +74,7 @@ class Length(Spec):
 
     rule: Literal["length"]
     column: str
-    min: int = Field(0, ge=0)
+    min: int = Field(default=0, ge=0)
     max: int = Field(ge=0)
 
 
@@ -96,7 +97,9 @@ class Contract(Spec):
     columns: tuple[Column, ...] = Field(min_length=1)
     keys: tuple[str, ...] = ()
     row_rules: tuple[RowRule, ...] = ()
-    quarantine_limit: float = Field(0.05, ge=0, le=1, description="Share of rows above which the delivery is refused")
+    quarantine_limit: float = Field(
+        default=0.05, ge=0, le=1, description="Share of rows above which the delivery is refused"
+    )
 
     @model_validator(mode="after")
     def _names_agree(self) -> Contract:
@@ -105,7 +108,10 @@ class Contract(Spec):
             twin = folded.setdefault(column.name.lower(), column.name)
             if twin is not column.name:
                 raise ValueError(f"columns '{twin}' and '{column.name}' differ in case alone or stand twice")
-        named = {"keys": self.keys, "row_rules": tuple(r.column for r in self.row_rules if not isinstance(r, Expression))}
+        named = {
+            "keys": self.keys,
+            "row_rules": tuple(r.column for r in self.row_rules if not isinstance(r, Expression)),
+        }
         for where, names in named.items():
             unknown = [name for name in names if name not in self.column_names]
             if unknown:

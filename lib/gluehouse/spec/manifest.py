@@ -56,7 +56,7 @@ class RuleReport(_Part):
     outcome: Outcome
     metrics: dict[str, float | None] = Field(default_factory=dict)
     reason: str = ""
-    severity: Literal["error", "warn"] = "error"
+    severity: Literal["stop", "warn"] = "stop"
 
 
 class Manifest(_Part):

@@ -11,9 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from gluehouse.spec.contract import CONTRACT_NAME, Contract
 from gluehouse.spec.history import HistorySpec
 from gluehouse.spec.model import Spec
+from gluehouse.spec.plan import Engine, Execution
 
-Engine = Literal["lambda", "glue_pyspark", "glue_sql"]
-Execution = Literal["staged", "fused"]
 TABLE_NAME = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"
 BUILT_IN_TRANSFORMS = {"lookup": "gluehouse.frames.lookup:lookup"}
 
@@ -24,13 +23,15 @@ def _key_pattern(pattern: str) -> str:
     except re.error as problem:
         raise ValueError(f"'{pattern}' is no regular expression: {problem}") from None
     if not groups:
-        raise ValueError(f"'{pattern}' names no column; write a group such as (?P<released_on>\\d{{4}}-\\d{{2}}-\\d{{2}})")
+        raise ValueError(
+            f"'{pattern}' names no column; write a group such as (?P<released_on>\\d{{4}}-\\d{{2}}-\\d{{2}})"
+        )
     return pattern
 
 
 class CsvDialect(Spec):
-    delimiter: str = Field(",", min_length=1, max_length=1)
-    quote: str = Field('"', min_length=1, max_length=1)
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    quote: str = Field(default='"', min_length=1, max_length=1)
     encoding: Literal["UTF-8", "ISO-8859-1", "UTF-16"] = "UTF-8"
     multi_line: bool = False
 
@@ -40,12 +41,14 @@ class FileSource(Spec):
 
     kind: Literal["file"]
     format: Literal["csv", "json", "parquet"]
-    prefix: str = Field(pattern=r"^[A-Za-z0-9!_.*'()/=-]+/$", description="Ends in /; no other pipeline's may begin with it")
+    prefix: str = Field(
+        pattern=r"^[A-Za-z0-9!_.*'()/=-]+/$", description="Ends in /; no other pipeline's may begin with it"
+    )
     mode: Literal["snapshot", "changes"] = Field(description="snapshot: each object is the whole data set at its time")
     csv: CsvDialect = CsvDialect()
-    null_tokens: tuple[str, ...] = Field(("",), description="Texts that mean NULL")
+    null_tokens: tuple[str, ...] = Field(default=("",), description="Texts that mean NULL")
     columns_from_key: Annotated[str, AfterValidator(_key_pattern)] | None = Field(
-        None, description="Regular expression searched in the object's key; its named groups become columns"
+        default=None, description="Regular expression searched in the object's key; its named groups become columns"
     )
 
     @property
@@ -61,12 +64,14 @@ class TransformStep(Spec):
     """One function ``(frame, params) -> frame``: a built-in's name or ``package.module:function``."""
 
     use: str = Field(pattern=r"^([a-z_]+|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$")
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _built_in_is_known(self) -> TransformStep:
         if ":" not in self.use and self.use not in BUILT_IN_TRANSFORMS:
-            raise ValueError(f"'{self.use}' is no built-in transform ({', '.join(BUILT_IN_TRANSFORMS)}) nor package.module:function")
+            raise ValueError(
+                f"'{self.use}' is no built-in transform ({', '.join(BUILT_IN_TRANSFORMS)}) nor package.module:function"
+            )
         return self
 
     @property
@@ -79,7 +84,9 @@ class Process(Spec):
 
     engine: Engine
     transforms: tuple[Annotated[TransformStep, BeforeValidator(_step)], ...] = ()
-    sql: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]*\.sql$", description="File in sql/<pipeline>/; engine glue_sql")
+    sql: str | None = Field(
+        default=None, pattern=r"^[a-z][a-z0-9_]*\.sql$", description="File in sql/<pipeline>/; engine glue_sql"
+    )
 
     @model_validator(mode="after")
     def _engine_has_its_logic(self) -> Process:
@@ -93,8 +100,8 @@ class Process(Spec):
 class Quality(Spec):
     """The dataset rules of the gate (DQDL), which stop publishing, and those that only warn."""
 
-    rules: str | None = Field(None, description="DQDL: Rules = [ … ]; a failing rule blocks publishing")
-    warn: str | None = Field(None, description="DQDL: Rules = [ … ]; a failing rule is reported only")
+    rules: str | None = Field(default=None, description="DQDL: Rules = [ … ]; a failing rule blocks publishing")
+    warn: str | None = Field(default=None, description="DQDL: Rules = [ … ]; a failing rule is reported only")
 
 
 class DeltaTarget(Spec):
@@ -104,7 +111,7 @@ class DeltaTarget(Spec):
     table: str = Field(pattern=TABLE_NAME, description="database.table")
     mode: Literal["overwrite", "append"] = "overwrite"
     partition_by: tuple[str, ...] = ()
-    tags: dict[str, str] = {}
+    tags: dict[str, str] = Field(default_factory=dict)
     encryption: Literal["sse-kms", "sse-s3"] = "sse-kms"
 
 
@@ -125,22 +132,30 @@ class PipelineSpec(Spec):
     description: str = ""
     source: FileSource
     contract: str = Field(pattern=CONTRACT_NAME, description="Of the input")
-    output_contract: str | None = Field(None, pattern=CONTRACT_NAME, description="Where the transform changes the shape")
+    output_contract: str | None = Field(
+        default=None, pattern=CONTRACT_NAME, description="Where the transform changes the shape"
+    )
     execution: Execution = "fused"
     process: Process
     history: HistorySpec | None = None
     quality: Quality = Quality()
     publish: tuple[DeltaTarget, ...] = Field(min_length=1)
     notify: Notify = Notify()
-    schedule: str | None = Field(None, pattern=r"^(cron|rate|at)\(.+\)$", description="EventBridge Scheduler expression, UTC")
+    schedule: str | None = Field(
+        default=None, pattern=r"^(cron|rate|at)\(.+\)$", description="EventBridge Scheduler expression, UTC"
+    )
 
     @model_validator(mode="after")
     def _parts_fit(self) -> PipelineSpec:
         if self.process.engine == "lambda" and self.execution == "fused":
-            raise ValueError("execution: fused runs in one Glue run, which cannot hold a Lambda; write execution: staged")
+            raise ValueError(
+                "execution: fused runs in one Glue run, which cannot hold a Lambda; write execution: staged"
+            )
         deletes_by_absence = self.history is not None and self.history.deletes == "absence"
         if deletes_by_absence and self.source.mode != "snapshot":
-            raise ValueError("history.deletes: absence needs source.mode: snapshot; a change that is absent deletes nothing")
+            raise ValueError(
+                "history.deletes: absence needs source.mode: snapshot; a change that is absent deletes nothing"
+            )
         tables = [target.table for target in self.publish]
         if len(set(tables)) != len(tables):
             raise ValueError(f"publish names a table twice: {sorted(tables)}")
@@ -159,24 +174,30 @@ class CompiledPipeline(Spec):
     spec: PipelineSpec
     contract: Contract
     output_contract: Contract
-    sql: dict[str, str] = Field({}, description="File name -> text")
+    sql: dict[str, str] = Field(default_factory=dict, description="File name -> text")
     hash: str = ""
 
     @model_validator(mode="after")
     def _history_survives_the_transform(self) -> CompiledPipeline:
-        carried = (*self.contract.column_names, *self.spec.source.key_columns)
         for column in self.spec.source.key_columns:
             if column not in self.contract.column_names:
-                raise ValueError(f"columns_from_key gives '{column}', which contract {self.contract.contract} lacks ({carried})")
-        if self.spec.history is not None:
-            lost = [c for c in self.spec.history.required_columns if c not in self.output_contract.column_names]
-            if lost:
-                raise ValueError(
-                    f"history needs {lost}, but {self.output_contract.contract} has {list(self.output_contract.column_names)}"
-                )
+                raise ValueError(f"columns_from_key gives '{column}', which contract {self.contract.contract} lacks")
+        lost = [name for name in _needed_by(self.spec.history) if name not in self.output_contract.column_names]
+        if lost:
+            had = list(self.output_contract.column_names)
+            raise ValueError(f"history needs {lost}, but {self.output_contract.contract} has {had}")
         return self
 
     def sealed(self) -> CompiledPipeline:
         """The same pipeline with ``hash``: the first 32 hex digits of SHA-256 over its canonical JSON."""
         bare = self.model_copy(update={"hash": ""})
         return bare.model_copy(update={"hash": hashlib.sha256(bare.model_dump_json().encode()).hexdigest()[:32]})
+
+
+def _needed_by(history: HistorySpec | None) -> tuple[str, ...]:
+    """The columns that a batch must still have when it reaches the history engine."""
+    if history is None:
+        return ()
+    named = (*history.keys, *history.sequence_by, history.effective_at, history.tie_breaker)
+    flag = (history.delete_flag.column,) if history.delete_flag else ()
+    return tuple(name for name in (*named, *flag) if name is not None)

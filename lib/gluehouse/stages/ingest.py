@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Observation, functions as F
+from pyspark.sql import DataFrame, Observation
+from pyspark.sql import functions as F
 
 from gluehouse.errors import InputError
 from gluehouse.frames.parse import VIOLATIONS, parse
@@ -54,7 +55,13 @@ def _broken_rules(rejected: DataFrame) -> tuple[RuleReport, ...]:
     """How many rows each row rule rejected. A row that breaks two is counted at both."""
     found = rejected.select(F.explode(quoted(VIOLATIONS)["rule"]).alias("rule")).groupBy("rule").count().sort("rule")
     return tuple(
-        RuleReport(rule=row["rule"], outcome="failed", severity="warn", metrics={"rows": row["count"]}, reason="row rule")
+        RuleReport(
+            rule=row["rule"],
+            outcome="failed",
+            severity="warn",
+            metrics={"rows": row["count"]},
+            reason="row rule",
+        )
         for row in found.collect()
     )
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from importlib import import_module
 from typing import Any
 
-from pyspark.sql import DataFrame, Observation, functions as F
+from pyspark.sql import DataFrame, Observation
+from pyspark.sql import functions as F
 from pyspark.sql.types import DataType
 
 from gluehouse.errors import ConfigError
-from gluehouse.frames.parse import RAW, SOURCE_OBJECT, VIOLATIONS
 from gluehouse.frames.rules import quoted
 from gluehouse.frames.split import Split
 from gluehouse.spec.contract import Contract
@@ -26,7 +27,11 @@ STAGING_VIEW = "staging"
 def run(context: StageContext) -> Report:
     """Transform the batch; raises ConfigError GH1020 to GH1023, before any row is read, where the logic cannot fit."""
     staged = zones.read_staging(context)
-    split = _by_sql(context, staged) if context.pipeline.spec.process.engine == "glue_sql" else _by_functions(context, staged)
+    split = (
+        _by_sql(context, staged)
+        if context.pipeline.spec.process.engine == "glue_sql"
+        else _by_functions(context, staged)
+    )
     output = conform(split.accepted, context.pipeline.output_contract)
     seen = Observation()
     uri = context.environment.processed_uri(context.plan.pipeline, context.plan.batch_id)
@@ -43,7 +48,8 @@ def conform(frame: DataFrame, contract: Contract) -> DataFrame:
     Raises ConfigError GH1022 listing every column that is missing or of another type.
     """
     given = {field.name: field.dataType for field in frame.schema}
-    wanted = {field.name: field.dataType for field in zones.struct_of(contract)}
+    agreed = frame.sparkSession.createDataFrame([], zones.ddl_of(contract)).schema
+    wanted = {field.name: field.dataType for field in agreed}
     missing = [name for name in wanted if name not in given]
     other = [
         f"{name} is {given[name].simpleString()} and not {wanted[name].simpleString()}"
@@ -53,7 +59,8 @@ def conform(frame: DataFrame, contract: Contract) -> DataFrame:
     if missing or other:
         raise ConfigError(
             "GH1022",
-            f"the transform does not give what contract {contract.contract} says: missing {missing}; {'; '.join(other) or 'types fit'}.",
+            f"the transform does not give what contract {contract.contract} says: missing are {missing}; "
+            f"{'; '.join(other) or 'the types of the others fit'}.",
             "Keep these columns through the transform, cast them there, or change the output contract.",
         )
     return frame.select(*(quoted(name).cast(kind).alias(name) for name, kind in wanted.items()))
@@ -75,7 +82,9 @@ def _holds(wanted: DataType, given: DataType) -> bool:
 def _by_sql(context: StageContext, staged: DataFrame) -> Split:
     """One SELECT over the view ``staging``, in a file chosen by the run's plan."""
     if context.sql is None:
-        raise ConfigError("GH1020", "the SQL engine was started without a SQL file.", "Pass --sql_uri; the plan names it.")
+        raise ConfigError(
+            "GH1020", "the SQL engine was started without a SQL file.", "Pass --sql_uri; the plan names it."
+        )
     staged.createOrReplaceTempView(STAGING_VIEW)
     return Split(context.spark.sql(context.sql))
 
@@ -119,16 +128,6 @@ def _set_aside(context: StageContext, rejected: tuple[DataFrame, ...]) -> tuple[
         return None, {}
     history = context.pipeline.spec.history
     keys = tuple(history.keys) if history else ()
-    source = ", ".join(delivered.uri for delivered in context.plan.objects)
-    rows = None
-    for frame in rejected:
-        names = [name for name in frame.columns if name != VIOLATIONS]
-        shaped = frame.select(
-            *(quoted(name) for name in keys),
-            quoted(VIOLATIONS),
-            F.to_json(F.struct(*(quoted(name) for name in names))).alias(RAW),
-            F.lit(source).alias(SOURCE_OBJECT),
-        )
-        rows = shaped if rows is None else rows.unionByName(shaped)
+    rows = reduce(DataFrame.unionByName, (zones.as_quarantine(context, frame, keys) for frame in rejected))
     uri = zones.write_quarantine(context, "process", rows, keys)
     return context.spark.read.parquet(uri).count(), {"quarantine_process": uri}

@@ -72,7 +72,11 @@ def _arrow_type(name: str) -> pa.DataType:
     if decimal:
         return pa.decimal128(int(decimal[1]), int(decimal[2]))
     if name not in _ATOMIC:
-        raise ConfigError("GH1024", f"the Lambda engine does not know the type {name}.", "Use engine glue_pyspark or glue_sql.")
+        raise ConfigError(
+            "GH1024",
+            f"the Lambda engine does not know the type {name}.",
+            "Use engine glue_pyspark or glue_sql.",
+        )
     return _ATOMIC[name]
 
 
@@ -82,7 +86,9 @@ def _load(function: str) -> Callable[[pa.Table, dict[str, Any]], pa.Table]:
         found: Callable[[pa.Table, dict[str, Any]], pa.Table] = getattr(import_module(module), name)
     except (ImportError, AttributeError) as problem:
         raise ConfigError(
-            "GH1021", f"the transform {function} cannot be loaded: {problem}.", "Put the module into the Lambda's zip."
+            "GH1021",
+            f"the transform {function} cannot be loaded: {problem}.",
+            "Put the module into the Lambda's zip.",
         ) from problem
     return found
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, functions as F
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
-from gluehouse.frames.parse import RAW, SOURCE_OBJECT, VIOLATIONS
-from gluehouse.frames.rules import quoted
+from gluehouse.frames.parse import VIOLATIONS
 from gluehouse.history import Snapshot
 from gluehouse.spec.manifest import Counts, RuleReport
 from gluehouse.spec.pipeline import DeltaTarget
@@ -19,17 +19,20 @@ def run(context: StageContext) -> Report:
     """Publish a batch that the gate let through. Raises HistoryRefused where the engine refuses it whole."""
     processed = zones.read_processed(context)
     published = [_publish(context, target, processed) for target in context.pipeline.spec.publish]
-    rejected = [(target, one.rejected) for target, one in zip(context.pipeline.spec.publish, published) if one.report.rejected]
+    # Every target keeps the same history of the same batch, so what one rejects all reject: one copy is set aside.
+    rejected = next((one.rejected for one in published if one.rejected is not None), None)
     outputs = {target.table: context.table_location(target.table) for target in context.pipeline.spec.publish}
-    if rejected:
-        outputs["quarantine_publish"] = _set_aside(context, rejected[0][1])
+    if rejected is not None:
+        outputs["quarantine_publish"] = _set_aside(context, rejected)
     else:
         zones.clear_quarantine(context, "publish")
     warnings = tuple(
-        RuleReport(rule="history", outcome="failed", severity="warn", reason=text) for one in published for text in one.warnings
+        RuleReport(rule="history", outcome="failed", severity="warn", reason=text)
+        for one in published
+        for text in one.warnings
     )
     return Report(
-        counts=Counts(quarantined=sum(one.report.rejected for one in published)),
+        counts=Counts(quarantined=max(one.report.rejected for one in published)),
         tables=tuple(one.report for one in published),
         quality=warnings,
         outputs=outputs,
@@ -53,7 +56,7 @@ def _publish(context: StageContext, target: DeltaTarget, processed: DataFrame) -
 
 
 def _snapshot(context: StageContext) -> Snapshot | None:
-    """For full snapshots: the keys that stand in quarantine are not absent, and a row without a legible key may be any."""
+    """For full snapshots: keys that stand in quarantine are not absent; a row without a legible key may be any."""
     history = context.pipeline.spec.history
     if history is None or context.pipeline.spec.source.mode != "snapshot" or history.deletes != "absence":
         return None
@@ -72,11 +75,5 @@ def _snapshot(context: StageContext) -> Snapshot | None:
 def _set_aside(context: StageContext, rejected: DataFrame) -> str:
     """Rows that the history engine cannot take go to quarantine, as they came to it."""
     keys = tuple(context.pipeline.spec.history.keys) if context.pipeline.spec.history else ()
-    names = [name for name in rejected.columns if name not in ("rule", "reason")]
-    rows = rejected.select(
-        *(quoted(name) for name in keys),
-        F.array(F.struct("rule", "reason")).alias(VIOLATIONS),
-        F.to_json(F.struct(*(quoted(name) for name in names))).alias(RAW),
-        F.lit(", ".join(delivered.uri for delivered in context.plan.objects)).alias(SOURCE_OBJECT),
-    )
-    return zones.write_quarantine(context, "publish", rows, keys)
+    rows = rejected.withColumn(VIOLATIONS, F.array(F.struct("rule", "reason"))).drop("rule", "reason")
+    return zones.write_quarantine(context, "publish", zones.as_quarantine(context, rows, keys), keys)

@@ -19,7 +19,7 @@ def run(context: StageContext) -> Report:
     processed = zones.read_processed(context)
     rows, shares = profile(processed, contract)
     reports = (
-        drift(context.spark.read.parquet(uri).schema, contract),
+        drift(context.spark.read.parquet(uri).schema, processed.schema, contract.contract),
         *shares,
         *(dqdl.evaluate(context.spark, processed, quality.rules, "stop") if quality.rules else ()),
         *(dqdl.evaluate(context.spark, processed, quality.warn, "warn") if quality.warn else ()),

@@ -6,8 +6,8 @@ same batch leaves what the first run left. Readers start only after the writer's
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, functions as F
-from pyspark.sql.types import BooleanType, StructField, StructType
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from gluehouse.frames.parse import RAW, SOURCE_OBJECT, VIOLATIONS
 from gluehouse.frames.rules import VIOLATION, quoted
@@ -29,8 +29,8 @@ def read_staging(context: StageContext, rejected: bool = False) -> DataFrame:
     """The staged rows: the contract's columns of the good ones, or the bad ones with their bookkeeping."""
     uri = context.environment.staging_uri(context.plan.pipeline, context.plan.batch_id)
     contract = context.pipeline.contract
-    bookkeeping = StructType.fromDDL(f"`{VIOLATIONS}` array<{VIOLATION}>, `{RAW}` string, `{SOURCE_OBJECT}` string")
-    schema = StructType([*struct_of(contract), *bookkeeping, StructField(REJECTED, BooleanType())])
+    bookkeeping = f"`{VIOLATIONS}` array<{VIOLATION}>, `{RAW}` string, `{SOURCE_OBJECT}` string, `{REJECTED}` boolean"
+    schema = f"{ddl_of(contract)}, {bookkeeping}"
     rows = context.spark.read.schema(schema).parquet(uri).where(quoted(REJECTED) == F.lit(rejected))
     kept = contract.column_names if not rejected else (*contract.column_names, VIOLATIONS, RAW, SOURCE_OBJECT)
     return rows.select(*(quoted(name) for name in kept))
@@ -60,6 +60,17 @@ def write_quarantine(context: StageContext, stage: str, rows: DataFrame, keys: t
     return uri
 
 
+def as_quarantine(context: StageContext, rows: DataFrame, keys: tuple[str, ...]) -> DataFrame:
+    """Rows that a later stage rejected, in the shape of ``write_quarantine``: their raw form is what it was given."""
+    names = [name for name in rows.columns if name != VIOLATIONS]
+    return rows.select(
+        *(quoted(name) for name in keys),
+        quoted(VIOLATIONS),
+        F.to_json(F.struct(*(quoted(name) for name in names))).alias(RAW),
+        F.lit(", ".join(delivered.uri for delivered in context.plan.objects)).alias(SOURCE_OBJECT),
+    )
+
+
 def clear_quarantine(context: StageContext, stage: str) -> None:
     """Take back what an earlier run of this batch set aside and this one did not."""
     delete(context, context.environment.quarantine_uri(context.plan.pipeline, stage, context.plan.batch_id))
@@ -73,11 +84,12 @@ def read_quarantine(context: StageContext, stage: str) -> DataFrame | None:
 
 def read_processed(context: StageContext) -> DataFrame:
     uri = context.environment.processed_uri(context.plan.pipeline, context.plan.batch_id)
-    return context.spark.read.schema(struct_of(context.pipeline.output_contract)).parquet(uri)
+    return context.spark.read.schema(ddl_of(context.pipeline.output_contract)).parquet(uri)
 
 
-def struct_of(contract: Contract) -> StructType:
-    return StructType.fromDDL(", ".join(f"`{column.name}` {column.type}" for column in contract.columns))
+def ddl_of(contract: Contract) -> str:
+    """The contract's columns as a DDL string, which every reader takes for its schema."""
+    return ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
 
 
 def exists(context: StageContext, uri: str) -> bool:
@@ -92,6 +104,5 @@ def delete(context: StageContext, uri: str) -> None:
 
 def _hadoop(context: StageContext, uri: str):  # type: ignore[no-untyped-def]
     # The session's own file system: it knows s3://, local paths and the credentials of both.
-    session = context.spark
-    path = session._jvm.org.apache.hadoop.fs.Path(uri)
-    return path, path.getFileSystem(session._jsc.hadoopConfiguration())
+    path = context.spark._jvm.org.apache.hadoop.fs.Path(uri)  # type: ignore[union-attr]
+    return path, path.getFileSystem(context.spark._jsc.hadoopConfiguration())

@@ -45,14 +45,21 @@ def publish_history(
         unchanged=result.unchanged,
         rejected=result.rejected_count,
     )
-    return Published(report, result.rejected, tuple(result.warnings))
+    return Published(report, result.rejected if result.rejected_count else None, tuple(result.warnings))
 
 
-def publish_plain(spark: SparkSession, target: DeltaTarget, location: str, batch: DataFrame, batch_id: str, lock: LockPort) -> Published:
+def publish_plain(
+    spark: SparkSession, target: DeltaTarget, location: str, batch: DataFrame, batch_id: str, lock: LockPort
+) -> Published:
     """Replace or extend a table without history. Delta skips the write where the batch's transaction is there."""
     before = version(spark, location)
     lock.check()
-    writer = batch.write.format("delta").mode(target.mode).option("txnAppId", f"{target.table}/{batch_id}").option("txnVersion", 1)
+    writer = (
+        batch.write.format("delta")
+        .mode(target.mode)
+        .option("txnAppId", f"{target.table}/{batch_id}")
+        .option("txnVersion", 1)
+    )
     if target.mode == "overwrite":
         writer = writer.option("overwriteSchema", "true")
     if target.partition_by:

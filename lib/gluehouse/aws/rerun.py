@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import boto3
+
 from gluehouse.aws import executions, stacks, storage
 from gluehouse.errors import ConfigError
 from gluehouse.spec.environment import Environment
+from gluehouse.spec.plan import FromStage
 
 
-def rerun(run_id: str, stage: str, stack: str) -> dict[str, str]:
+def rerun(run_id: str, stage: FromStage, stack: str) -> str:
     """Answers the new execution's ARN. Raises ConfigError GH1060 where no run of that id has a plan."""
     outputs = stacks.outputs(stack)
     environment = Environment.from_json(outputs["Environment"])
@@ -19,5 +22,6 @@ def rerun(run_id: str, stage: str, stack: str) -> dict[str, str]:
             "Take the run's id from its alert, manifest or execution name; a run that failed before planning is "
             "started again by delivering its object again.",
         )
-    request = {"rerun_of": run_id, "plan_uri": plans[0], "from_stage": stage}
-    return {"execution": executions.start(outputs["StateMachineArn"], request)}
+    pipeline = plans[0].split("/")[-3]
+    client = boto3.client("stepfunctions")
+    return executions.start_rerun(client, outputs["StateMachineArn"], pipeline, run_id, plans[0], stage)

@@ -1,0 +1,49 @@
+"""Spark on local paths, without any AWS: for debugging a stage, looking at tables, and the tests."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from gluehouse_local.environments import CHECKOUT, Environments
+
+SETTINGS = {
+    "spark.master": "local[2]",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.memory": "2g",
+    "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -Duser.timezone=UTC",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.databricks.delta.snapshotPartitions": "2",
+}
+
+
+def jars(root: Path = CHECKOUT, profile: str = "glue-5.1") -> list[Path]:
+    """Delta's and Deequ's jars, which on AWS ``--datalake-formats`` and ``--extra-jars`` bring."""
+    folder = root / ".cache/jars" / profile
+    return [jar for part in ("delta", "extra") for jar in sorted((folder / part).glob("*.jar"))]
+
+
+def java_home() -> str:
+    """The Java that the set-up chose; raises SetupError GH7102 where it is gone."""
+    return str(Environments.of_checkout().java_home)
+
+
+def session(name: str = "gluehouse") -> SparkSession:
+    """A session as small as a laptop wants it; it takes Java 17 from where the set-up found it."""
+    os.environ["JAVA_HOME"] = java_home()
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    builder = SparkSession.builder.appName(name).config("spark.jars", ",".join(map(str, jars())))
+    for key, value in SETTINGS.items():
+        builder = builder.config(key, value)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    return spark

@@ -1,0 +1,157 @@
+"""Deploying ``deploy/template.yaml``: the same steps for an AWS account and for the laptop's AWS.
+
+Code goes up first (its place is its content's hash, so what runs is never overwritten), then the stack, then the
+compiled configuration, whose index goes last: until then the old one is in force.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError, WaiterError
+from gluehouse.cli.compile import Overrides, compile_all, write_artifacts
+from gluehouse.cli.documents import read, refuse
+from gluehouse.errors import ConfigError, SetupError
+from gluehouse.spec.deployment import Deployment
+
+from gluehouse_local import packaging
+
+Clients = Callable[[str], Any]
+Tell = Callable[[str], None]
+
+
+def read_deployment(root: Path, name: str) -> Deployment:
+    """``config/environments/<name>.yaml``; raises ConfigError GH1001 for a wrong one, GH1003 for none."""
+    file = root / "config/environments" / f"{name}.yaml"
+    if not file.is_file():
+        known = sorted(path.stem for path in file.parent.glob("*.yaml"))
+        raise ConfigError("GH1003", f"there is no environment {name}.", f"config/environments has {known}.")
+    deployment = read(file, Deployment)
+    if isinstance(deployment, list):
+        refuse(deployment)
+        raise AssertionError("refuse raises for any problem")
+    return deployment
+
+
+def deploy(
+    root: Path, deployment: Deployment, clients: Clients, tell: Tell, overrides: Overrides | None = None
+) -> dict[str, str]:
+    """Build, upload, create or update the stack, publish the configuration; answers the stack's outputs."""
+    compile_all(root, overrides)  # a wrong configuration must stop it before anything is built or changed
+    release = packaging.build(root)
+    tell(f"release {release.name} is built")
+    _make_bucket(clients("s3"), deployment)
+    upload(clients("s3"), release.folder, deployment.code_bucket, f"releases/{release.name}")
+    tell(f"code is in s3://{deployment.code_bucket}/releases/{release.name}")
+    outputs = _stack(root, deployment, release.name, clients("cloudformation"))
+    tell(f"stack {deployment.stack} is up")
+    publish_configuration(root, deployment, clients, overrides)
+    return outputs
+
+
+def publish_configuration(
+    root: Path, deployment: Deployment, clients: Clients, overrides: Overrides | None = None
+) -> None:
+    """Compile and upload every pipeline; the next execution uses it."""
+    folder = root / ".cache/dist/config" / deployment.environment
+    index = write_artifacts(folder, f"s3://{deployment.code_bucket}/config", compile_all(root, overrides))
+    upload(clients("s3"), folder, deployment.code_bucket, "config", leave_out={index})
+    clients("s3").put_object(
+        Bucket=deployment.code_bucket, Key="config/index.json", Body=index.read_bytes(), ContentType="application/json"
+    )
+
+
+def upload(
+    s3: Any, folder: Path, bucket: str, prefix: str, leave_out: frozenset[Path] | set[Path] = frozenset()
+) -> int:
+    """Upload the files below ``folder`` that are not there yet (keys name contents); answers how many."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
+    there = {found["Key"]: found["Size"] for page in pages for found in page.get("Contents", ())}
+    sent = 0
+    for file in sorted(path for path in folder.rglob("*") if path.is_file() and path not in leave_out):
+        key = f"{prefix}/{file.relative_to(folder).as_posix()}"
+        if there.get(key) != file.stat().st_size:
+            s3.upload_file(str(file), bucket, key)
+            sent += 1
+    return sent
+
+
+def _make_bucket(s3: Any, deployment: Deployment) -> None:
+    """The code bucket stands before the stack, which reads its Lambdas' code from it."""
+    place = (
+        {}
+        if deployment.region == "us-east-1"
+        else {"CreateBucketConfiguration": {"LocationConstraint": deployment.region}}
+    )
+    try:
+        s3.create_bucket(Bucket=deployment.code_bucket, **place)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
+            raise SetupError(
+                "GH7301", f"the bucket {deployment.code_bucket} cannot be made: {error}.", "Choose another code_bucket."
+            ) from error
+    blocked = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
+    s3.put_public_access_block(Bucket=deployment.code_bucket, PublicAccessBlockConfiguration=blocked)
+
+
+def _stack(root: Path, deployment: Deployment, release: str, cloudformation: Any) -> dict[str, str]:
+    given = {
+        **deployment.parameters,
+        "EnvironmentName": deployment.environment,
+        "CodeBucket": deployment.code_bucket,
+        "Release": release,
+    }
+    request = {
+        "StackName": deployment.stack,
+        "TemplateBody": (root / "deploy/template.yaml").read_text(encoding="utf-8"),
+        "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
+        "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+        "Tags": [{"Key": name, "Value": value} for name, value in deployment.tags.items()],
+    }
+    try:
+        if _exists(cloudformation, deployment.stack):
+            cloudformation.update_stack(**request)
+            done = "stack_update_complete"
+        else:
+            cloudformation.create_stack(**request)
+            done = "stack_create_complete"
+        cloudformation.get_waiter(done).wait(
+            StackName=deployment.stack, WaiterConfig={"Delay": 1 if _is_local(given) else 10}
+        )
+    except ClientError as error:
+        if "No updates are to be performed" not in str(error):
+            raise SetupError(
+                "GH7302", f"the stack {deployment.stack} was refused: {error}.", "Correct it, deploy again."
+            ) from error
+    except WaiterError as error:
+        raise SetupError(
+            "GH7303",
+            f"the stack {deployment.stack} did not come up: {_first_failure(cloudformation, deployment.stack)}.",
+            "Correct what it names; CloudFormation took its changes back.",
+        ) from error
+    stack = cloudformation.describe_stacks(StackName=deployment.stack)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())}
+
+
+def _is_local(parameters: dict[str, str]) -> bool:
+    return parameters.get("IsLocal") == "true"
+
+
+def _exists(cloudformation: Any, stack: str) -> bool:
+    try:
+        found = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    except ClientError:
+        return False
+    return any(one["StackStatus"] not in ("DELETE_COMPLETE", "REVIEW_IN_PROGRESS") for one in found)
+
+
+def _first_failure(cloudformation: Any, stack: str) -> str:
+    events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+    failed = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
+    if not failed:
+        return "no event says why"
+    first = failed[-1]
+    return json.dumps({name: first.get(name) for name in ("LogicalResourceId", "ResourceType", "ResourceStatusReason")})
