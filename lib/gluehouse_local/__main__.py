@@ -12,14 +12,22 @@ import click
 from gluehouse.errors import GluehouseError
 
 from gluehouse_local.server import DEFAULT_STATE, LocalAws
-from gluehouse_local.service import Settings, run
 
 # Modules that bring a command of their own, as an attribute ``command``.
 _MORE = ("demo",)
 
 
 class Commands(click.Group):
-    """Shows the text of our errors and nothing else of them."""
+    """Loads the further modules only when they are asked for; shows the text of our errors and nothing else of them."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        more = [name for name in _MORE if importlib.util.find_spec(f"gluehouse_local.{name}")]
+        return sorted([*super().list_commands(context), *more])
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name in self.list_commands(context) and name not in self.commands:
+            self.add_command(importlib.import_module(f"gluehouse_local.{name}").command, name)
+        return super().get_command(context, name)
 
     def invoke(self, context: click.Context) -> Any:
         try:
@@ -75,18 +83,6 @@ def status(state_dir: Path) -> None:
 def reset(state_dir: Path) -> None:
     """Forget buckets, tables, stacks, executions and runs."""
     LocalAws(state_dir).reset()
-
-
-@main.command(hidden=True)
-@click.argument("settings")
-def serve(settings: str) -> None:
-    """Serve in the foreground; ``start`` runs this."""
-    run(Settings.from_json(settings))
-
-
-for _name in _MORE:
-    if importlib.util.find_spec(f"gluehouse_local.{_name}"):
-        main.add_command(importlib.import_module(f"gluehouse_local.{_name}").command)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ class Worker:
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.get("MemorySize", 128)),
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{config.get('Runtime', 'python3.11')}",
         }
-        command = [str(places.lambda_python), "-s", str(_BOOTSTRAP), str(theirs), str(code), config["Handler"]]
+        command = [str(places.lambda_python), "-P", "-s", str(_BOOTSTRAP), str(theirs), str(code), config["Handler"]]
         with log.open("ab") as stream:
             self.process = subprocess.Popen(
                 command,

@@ -101,7 +101,7 @@ class LocalAws:
         settings = Settings(self.state, places, self._port, self._minute, self._wait_scale, theirs)
         with (self.state / "server.log").open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gluehouse_local", "serve", settings.to_json()],
+                [sys.executable, "-m", "gluehouse_local.service", settings.to_json()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

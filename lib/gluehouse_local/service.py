@@ -176,3 +176,7 @@ def run(settings: Settings) -> None:
         service.guard.close()
         (settings.state / "server.json").unlink(missing_ok=True)
         os._exit(0)  # tasks of executions may still wait in threads that nobody needs
+
+
+if __name__ == "__main__":
+    run(Settings.from_json(sys.argv[1]))
