@@ -18,7 +18,7 @@ def version() -> str:
 setup(
     name="gluehouse",
     version=version(),
-    description="A Glue-centric Spark job suite: one YAML a pipeline, history tables that are right, the same run on a laptop",
+    description="A Glue-centric Spark job suite: one YAML a pipeline, right history tables, the same run on a laptop",
     author="The Gluehouse authors",
     license="MIT",
     python_requires=">=3.11",

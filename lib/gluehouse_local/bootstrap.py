@@ -12,16 +12,16 @@ LIB = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 if __name__ == "__main__":
     if sys.version_info[:2] != WANTED:
+        name = "python{}.{}".format(*WANTED)
         for folder in os.environ.get("PATH", "").split(os.pathsep):
-            other = os.path.join(folder, "python%d.%d" % WANTED)
+            other = os.path.join(folder, name)
+            # It is run once to see: a version manager's shim may stand there without the version behind it.
             if os.access(other, os.X_OK) and os.system("'" + other + "' -c '' >/dev/null 2>&1") == 0:  # noqa: S605
                 os.execv(other, [other] + sys.argv)  # noqa: S606, RUF005
         sys.stderr.write(
-            "SetupError: GH7001: this is Python %d.%d (%s), and no python3.11 is on PATH; "
-            "AWS Glue 5.1 runs Python 3.11, and so does its laptop profile. "
-            "What to do: install Python 3.11 (apt, dnf, brew, pyenv or uv have it), "
-            "then run the same command again, or name it: make PYTHON=/path/to/python3.11\n"
-            % (sys.version_info[0], sys.version_info[1], sys.executable)
+            f"SetupError: GH7001: this is Python {sys.version_info[0]}.{sys.version_info[1]} ({sys.executable}), and no {name} that runs is on PATH; AWS Glue 5.1 runs that "
+            "version, and so does its laptop profile. What to do: install it (apt, dnf, brew, pyenv and uv have it), "
+            f"then run the same command again, or name it: make PYTHON=/path/to/{name}\n"
         )
         sys.exit(2)
     # As a script its own folder is first on the path, where `setup` would shadow other modules of that name.

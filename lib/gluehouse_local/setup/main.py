@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gluehouse.errors import SetupError
+
 from gluehouse_local.setup import jars, java, pins, pythons, stamp
 from gluehouse_local.setup.progress import Progress
 
@@ -175,6 +176,7 @@ def alone(at: Checkout, progress: Progress) -> Iterator[None]:
     """One set-up at a time in a checkout: `make demo` and `make test` may be started together."""
     at.cache.mkdir(parents=True, exist_ok=True)
     with (at.cache / "setup.lock").open("w") as lock:
+        os.set_inheritable(lock.fileno(), True)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -12,7 +12,8 @@ def run_logged(
 ) -> tuple[int, str]:
     """Run to the end and return its exit code and whole output, which is also appended to the log.
 
-    The child is ended with us: an interrupted set-up leaves no pip behind that goes on writing.
+    The child is ended with us: an interrupted set-up leaves no pip behind that goes on writing. Where we are killed and
+    cannot end it, it holds the set-up's lock on (close_fds=False lets it inherit that file), so the next one waits.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     said: list[str] = []
@@ -20,7 +21,7 @@ def run_logged(
         file.write(f"$ {' '.join(command)}\n")
         with subprocess.Popen(
             command, env=dict(env), text=True, errors="replace",
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, close_fds=False,
         ) as child:  # fmt: skip
             try:
                 for line in child.stdout or ():

@@ -10,12 +10,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gluehouse.errors import SetupError
+
 from gluehouse_local.setup.pins import modules
 from gluehouse_local.setup.process import run_logged
 from gluehouse_local.setup.progress import Progress
 
 # Set for the person's own pip, these would send what we install elsewhere, or make pip ask.
-_NOT_OURS = ("PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE_VIRTUALENV", "PIP_CONSTRAINT")
+_NOT_OURS = (
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "PIP_USER",
+    "PIP_TARGET",
+    "PIP_PREFIX",
+    "PIP_REQUIRE_VIRTUALENV",
+    "PIP_CONSTRAINT",
+)
 _OFFLINE = ("NewConnectionError", "ConnectTimeoutError", "Temporary failure in name resolution", "SSLError",
             "Connection refused", "ReadTimeoutError", "ProxyError", "ConnectionResetError")  # fmt: skip
 

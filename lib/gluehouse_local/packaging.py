@@ -1,0 +1,138 @@
+"""A release: everything that goes into the code bucket, built into `.cache/dist/<release>/`.
+
+A release is named after its wheel's version and its content, so the same sources are the same release and are built
+once. Configuration is not part of it: that is compiled and uploaded under its own hash.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gluehouse_local import wheelhouse
+from gluehouse_local.setup import stamp
+from gluehouse_local.setup.main import PROFILE, Checkout
+from gluehouse_local.setup.pins import jars, modules
+from gluehouse_local.setup.progress import Progress
+from gluehouse_local.zips import read_zip, write_zip
+
+# Raise it when the same sources are packed in another way.
+RECIPE = "1"
+PACKAGES = ("gluehouse", "airports")
+KEEP = 3
+# Of a Lambda's modules only what it imports: a cold start loads less, and unpacked they must stay under 250 MB.
+_NOT_IN_LAMBDA = re.compile(
+    r"^pyarrow/(tests|include|src)/|^pyarrow/(libarrow_|libarrow_python_|_)flight\b|\.(pxd|pyx|pxi|h|cc|c)$"
+)
+
+
+@dataclass(frozen=True)
+class Release:
+    """A built release; `files` are paths relative to `folder`, as they stand under `releases/<name>/` in S3."""
+
+    name: str
+    folder: Path
+    files: tuple[str, ...]
+
+
+def build(root: Path, progress: Progress | None = None, for_aws: bool = False) -> Release:
+    """Build the release of a checkout, or find it built.
+
+    `for_aws` packs wheels for AWS's Linux; without it they are for this machine, which on x86-64 Linux is the same.
+    Raises SetupError GH7004 or GH7007 when a pinned wheel cannot be had, GH7009 when the checkout is not set up.
+    """
+    at, progress = Checkout(root), progress or Progress()
+    tags = wheelhouse.platforms(for_aws)
+    name = release_name(at, tags)
+    folder = at.cache / "dist" / name
+    if not folder.is_dir():
+        progress.line(f"building release {name} ...")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as draft:
+            inside = Path(draft) / name
+            inside.mkdir()
+            _fill(at, inside, tags, progress)
+            try:
+                os.replace(inside, folder)
+            except OSError:
+                # Another process built the same release meanwhile; what is not there then was a real failure.
+                if not folder.is_dir():
+                    raise
+        _forget_old(folder.parent)
+    files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    return Release(name, folder, tuple(files))
+
+
+def _forget_old(dist: Path) -> None:
+    """Every change of a source is a release: the last few are enough."""
+    releases = [path for path in dist.iterdir() if (path / "wheels").is_dir()]
+    for old in sorted(releases, key=lambda path: path.stat().st_mtime)[:-KEEP]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def release_name(at: Checkout, tags: tuple[str, ...]) -> str:
+    """`<wheel version>-<12 hex of content hash>`."""
+    inputs = [part for path in _inputs(at) for part in (str(path.relative_to(at.root)), path)]
+    return f"{version(at.root)}-{stamp.digest(RECIPE, *tags, *inputs)[:12]}"
+
+
+def version(root: Path) -> str:
+    text = (root / "lib" / "gluehouse" / "__init__.py").read_text("utf-8")
+    return text.split('__version__ = "', 1)[1].split('"', 1)[0]
+
+
+def wheel_sources(at: Checkout) -> Iterator[Path]:
+    """What our wheel is built from."""
+    yield from (at.root / "setup.py", at.root / "pyproject.toml", at.root / "LICENSE")
+    for package in PACKAGES:
+        for path in sorted((at.root / "lib" / package).rglob("*")):
+            if path.suffix == ".py" or path.name == "py.typed":
+                yield path
+
+
+def _inputs(at: Checkout) -> list[Path]:
+    pins = [at.pins(f".{name}") for name in ("wheels.txt", "lambda-control.txt", "lambda-transform.txt", "jars")]
+    return [*wheel_sources(at), *sorted((at.root / "jobs").rglob("*.py")), *pins]
+
+
+def _fill(at: Checkout, folder: Path, tags: tuple[str, ...], progress: Progress) -> None:
+    wheel = wheelhouse.build(at.root, wheel_sources(at), folder.parent, at.log, progress)
+    _gluewheels(at, folder, wheel, tags, progress)
+    for kind in ("control", "transform"):
+        _lambda_zip(at, folder, kind, wheel, tags, progress)
+    (folder / "jobs").mkdir()
+    shutil.copytree(at.root / "jobs" / "glue", folder / "jobs" / "glue", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "jars").mkdir()
+    at.java()
+    for jar in jars(at.pins(".jars"))["extra"]:
+        shutil.copyfile(at.jars / "extra" / jar.file_name, folder / "jars" / jar.file_name)
+
+
+def _gluewheels(at: Checkout, folder: Path, wheel: Path, tags: tuple[str, ...], progress: Progress) -> None:
+    """The zip for `--additional-python-modules`: our wheel, what it needs beyond Glue's modules, and their pins."""
+    pins = modules(at.pins(".wheels.txt"))
+    wheels = [wheel, *wheelhouse.fetch(pins, tags, at.cache / "wheelhouse", at.log, progress).values()]
+    content = {f"wheels/{one.name}": one.read_bytes() for one in wheels}
+    listed = "\n".join([f"gluehouse=={version(at.root)}", *pins]) + "\n"
+    write_zip(folder / "wheels" / "gluehouse.gluewheels.zip", {**content, "wheels/requirements.txt": listed.encode()})
+
+
+def _lambda_zip(at: Checkout, folder: Path, kind: str, wheel: Path, tags: tuple[str, ...], progress: Progress) -> None:
+    """A Lambda's zip: the handlers at its root, our packages, and the modules of `<profile>.lambda-<kind>.txt`."""
+    pins = modules(at.pins(f".lambda-{kind}.txt"))
+    base = at.cache / "wheelhouse" / f"{PROFILE}-{kind}-{stamp.digest(RECIPE, *pins, *tags)}.zip"
+    if not base.is_file():
+        found = wheelhouse.fetch(pins, tags, at.cache / "wheelhouse", at.log, progress).values()
+        content = {name: data for one in found for name, data in read_zip(one, _in_lambda)}
+        os.replace(write_zip(base.with_suffix(".new"), content), base)
+    handlers = {path.name: path.read_bytes() for path in sorted((at.root / "jobs" / "lambda").glob("*.py"))}
+    write_zip(folder / "lambda" / f"{kind}.zip", {**handlers, **dict(read_zip(wheel))}, base)
+
+
+def _in_lambda(name: str) -> bool:
+    return _NOT_IN_LAMBDA.search(name) is None
