@@ -1,0 +1,136 @@
+"""One batch into one history table: classify, plan, remember, commit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlparse
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from gluehouse.errors import ConfigError
+from gluehouse.history.delta import DeltaLocation
+from gluehouse.history.events import Events, split_events, undecided_rows
+from gluehouse.history.layout import layout_of
+from gluehouse.history.lock import FileLock, LockPort
+from gluehouse.history.memory import Memory, app_id
+from gluehouse.history.plan import plan_changes
+from gluehouse.history.result import HistoryResult, Snapshot
+from gluehouse.history.scope import Known, Scope, scope_of_events, scope_of_snapshot
+from gluehouse.history.store import PlanFile, Write, write_table
+from gluehouse.spec.history import HistorySpec
+
+
+def apply_batch(
+    spark: SparkSession,
+    location: str,
+    batch: DataFrame,
+    spec: HistorySpec,
+    batch_id: str,
+    *,
+    payload: list[str] | None = None,
+    snapshot: Snapshot | None = None,
+    lock: LockPort | None = None,
+    allow_mass_delete: bool = False,
+    app: str = "gluehouse",
+) -> HistoryResult:
+    """Apply a batch of events (or, with ``deletes: absence``, one full snapshot) to the Delta table at ``location``.
+
+    The history table gets at most one commit, as the Delta transaction ``app/batch_id``; its companion ``__memory``
+    gets one before it. A batch that was applied before changes nothing.
+
+    Raises ConfigError (GH14xx: the spec does not fit the batch; GH1410: an ``s3://`` table without a lock),
+    HistoryRefused (GH4001 breaker, GH4002 second snapshot, GH4003 empty, GH4004 incomplete, GH4005 several times,
+    GH4101 type change), LockError (GH6001 held, GH6002 lost). Nothing is changed then.
+    """
+    location = location.rstrip("/")
+    if lock is not None:
+        return _apply(spark, location, batch, spec, batch_id, payload, snapshot or Snapshot(), lock, allow_mass_delete, app)
+    with _own_lock(location) as own:
+        return _apply(spark, location, batch, spec, batch_id, payload, snapshot or Snapshot(), own, allow_mass_delete, app)
+
+
+def read_history(spark: SparkSession, location: str) -> DataFrame:
+    """The visible table."""
+    return spark.read.format("delta").load(location)
+
+
+def _own_lock(location: str) -> FileLock:
+    parts = urlparse(location)
+    if parts.scheme not in ("", "file"):
+        raise ConfigError(
+            "GH1410", f"a history table at {parts.scheme}:// needs a lock.",
+            "pass the table's lock to apply_batch: Delta does not keep two writers apart there.",
+        )
+    path = Path(parts.path)
+    return FileLock(path.with_name(path.name + "__lock"))
+
+
+def _apply(
+    spark: SparkSession,
+    location: str,
+    batch: DataFrame,
+    spec: HistorySpec,
+    batch_id: str,
+    payload: list[str] | None,
+    snapshot: Snapshot,
+    lock: LockPort,
+    allow_mass_delete: bool,
+    app: str,
+) -> HistoryResult:
+    table = DeltaLocation(spark, location)
+    before = table.version()
+    committed = table.transactions()
+    memory = Memory(spark, location, committed, app)
+    visible = read_history(spark, location) if before is not None else None
+    layout = layout_of(spec, batch.schema, visible.schema if visible is not None else None, payload)
+    repeated = app_id(app, batch_id) in committed or memory.has_alone(batch_id)
+    known = Known(spark, layout, visible, memory.rows(layout))
+    parts = split_events(batch, layout, known.late_before())
+    with Scope() as scope:
+        if spec.deletes == "absence":
+            scope_of_snapshot(scope, known, batch, parts, snapshot, allow_mass_delete or repeated)
+        else:
+            scope_of_events(scope, known, parts)
+        found = HistoryResult(
+            version_before=before, version_after=before, unchanged=scope.same, warnings=scope.warnings
+        )
+        if scope.nothing_new:
+            return _with_rejected(replace(found, why=scope.nothing_new), parts, None, 0, scope)
+        plan_file = PlanFile(spark, location, layout)
+        counts = plan_file.write(plan_changes(layout, scope.old, scope.memory, scope.marks, scope.events))
+        plan = plan_file.read()
+        undecided = undecided_rows(batch, plan, layout) if counts["undecided"] else None
+        found = _with_rejected(replace(
+            found,
+            opened=counts["inserted"],
+            closed=counts["closed"],
+            updated=counts["updated"] - counts["closed"],
+            removed=counts["deleted"],
+            unchanged=scope.same + counts["confirmed"],
+            remembered=counts["remembered"],
+        ), parts, undecided, counts["undecided"], scope)
+        if repeated:
+            return replace(found, opened=0, closed=0, updated=0, removed=0, remembered=0,
+                           why="this batch was applied before")
+        changes = counts["inserted"] + counts["updated"] + counts["deleted"]
+        news = scope.memory_rows(plan, batch_id)
+        if counts["remembered"] or scope.has_news or batch_id in memory.unfinished:
+            lock.check()
+            found = replace(found, memory_version=memory.append(news, batch_id, alone=not changes))
+        if not changes:
+            return replace(found, why="no version changes")
+        write = Write(spark, table, layout, plan, counts, batch_id, app_id(app, batch_id), lock)
+        strategy, why = write_table(write)
+        return replace(found, strategy=strategy, why=why, version_after=table.version())
+
+
+def _with_rejected(
+    found: HistoryResult, parts: Events, undecided: DataFrame | None, undecided_count: int, scope: Scope
+) -> HistoryResult:
+    count = scope.rejected + undecided_count
+    if not count:
+        return found
+    rejected = parts.rejected if undecided is None else parts.rejected.unionByName(undecided)
+    return replace(found, rejected=rejected, rejected_count=count)

@@ -1,0 +1,138 @@
+"""From the rows of a batch to events: key, position, operation, payload; rows that can be no event part ways.
+
+An event row: ``key`` struct, ``at`` (when it holds), ``seq`` (what orders it), ``is_delete``, ``payload`` struct,
+``tie``, ``digest`` of the payload.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from gluehouse.history.digest import struct_digest
+from gluehouse.history.layout import Layout
+
+RULE = "rule"
+REASON = "reason"
+
+
+class Events(NamedTuple):
+    """``accepted``: event rows. ``truncates``: (at, seq). ``rejected``: batch rows with rule and reason."""
+
+    accepted: DataFrame
+    truncates: DataFrame
+    rejected: DataFrame
+
+
+def split_events(batch: DataFrame, layout: Layout, late_before: Column | None) -> Events:
+    """Name each row's rule, if it breaks one, then part the batch by it."""
+    judged = batch.withColumn("__rule", broken_rule(batch, layout, late_before))
+    fine = judged.where(F.col("__rule").isNull())
+    truncate = is_truncate(layout)
+    positions = as_events(fine, layout)
+    return Events(
+        accepted=positions.where(~F.col("is_truncate")).drop("is_truncate"),
+        truncates=as_events(fine.where(truncate), layout).select("at", "seq").distinct(),
+        rejected=with_reason(judged.where(F.col("__rule").isNotNull()), layout),
+    )
+
+
+def as_events(rows: DataFrame, layout: Layout) -> DataFrame:
+    """Event rows, with ``is_truncate`` beside."""
+    spec = layout.spec
+    tie = F.col(f"`{spec.tie_breaker}`") if spec.tie_breaker else F.lit(None)
+    return rows.select(
+        layout.key_struct().alias("key"),
+        at_column(layout).alias("at"),
+        sequence_column(layout).alias("seq"),
+        is_delete(layout).alias("is_delete"),
+        layout.payload_struct([n for n in layout.payload_names if n in rows.columns and n not in layout.gone]).alias(
+            "payload"
+        ),
+        tie.cast(layout.tie).alias("tie"),
+        is_truncate(layout).alias("is_truncate"),
+    ).withColumn("digest", payload_digest(F.col("payload"), layout))
+
+
+def payload_digest(payload: Column, layout: Layout) -> Column:
+    return struct_digest(payload, layout.payload, layout.payload_names)
+
+
+def sequence_column(layout: Layout) -> Column:
+    names = layout.spec.sequence_by
+    if len(names) == 1:
+        return F.col(f"`{names[0]}`").cast(layout.sequence)
+    return F.struct(*[F.col(f"`{n}`").alias(n) for n in names]).cast(layout.sequence)
+
+
+def at_column(layout: Layout) -> Column:
+    if layout.spec.effective_at:
+        return F.col(f"`{layout.spec.effective_at}`").cast(layout.at)
+    return sequence_column(layout)
+
+
+def is_delete(layout: Layout) -> Column:
+    flag = layout.spec.delete_flag
+    return _among(flag.column, flag.values) if flag else F.lit(False)
+
+
+def is_truncate(layout: Layout) -> Column:
+    flag = layout.spec.delete_flag
+    return _among(flag.column, flag.truncates) if flag and flag.truncates else F.lit(False)
+
+
+def broken_rule(batch: DataFrame, layout: Layout, late_before: Column | None) -> Column:
+    """The rule that a batch row breaks, or NULL."""
+    no_key = _any_null([F.col(f"`{n}`") for n in layout.spec.keys]) & ~is_truncate(layout)
+    no_seq = _any_null([F.col(f"`{n}`") for n in layout.spec.sequence_by])
+    rule = F.when(no_key, "history.null_key").when(no_seq, "history.null_sequence")
+    if layout.spec.effective_at:
+        rule = rule.when(F.col(f"`{layout.spec.effective_at}`").isNull(), "history.null_effective_at")
+    if late_before is not None:
+        rule = rule.when(at_column(layout) < late_before, "history.too_late")
+    return rule
+
+
+def with_reason(rejected: DataFrame, layout: Layout) -> DataFrame:
+    """The batch's columns, ``rule`` and ``reason``."""
+    spec = layout.spec
+    order = ", ".join(spec.sequence_by)
+    reasons = {
+        "history.null_key": f"a key column ({', '.join(spec.keys)}) is NULL",
+        "history.null_sequence": f"a sequence column ({order}) is NULL",
+        "history.null_effective_at": f"{spec.effective_at} is NULL",
+        "history.too_late": f"older than the newest accepted event by more than {spec.lateness}",
+        "history.undecided_tie": f"another row with this key and the same {order} says something else",
+    }
+    reason = F.lit("unknown")
+    for rule, text in reasons.items():
+        reason = F.when(F.col("__rule") == rule, F.lit(text)).otherwise(reason)
+    names = [F.col(f"`{n}`") for n in rejected.columns if n != "__rule"]
+    return rejected.select(*names, F.col("__rule").alias(RULE), reason.alias(REASON))
+
+
+def undecided_rows(batch: DataFrame, plan: DataFrame, layout: Layout) -> DataFrame:
+    """The batch's upserts on the positions that the plan could not decide."""
+    where = plan.where(F.col("rejected")).select(
+        F.col("key").alias("__key"), F.col("at").alias("__at"), F.col("seq").alias("__seq"))
+    same = (layout.key_struct() == F.col("__key")) & (at_column(layout) == F.col("__at")) & (
+        sequence_column(layout) == F.col("__seq"))
+    rows = batch.where(~is_delete(layout) & ~is_truncate(layout)).join(where, on=same, how="left_semi")
+    return with_reason(rows.withColumn("__rule", F.lit("history.undecided_tie")), layout)
+
+
+def key_is_legible(layout: Layout) -> Column:
+    return ~_any_null([F.col(f"`{n}`") for n in layout.spec.keys])
+
+
+def _among(column: str, values: tuple[object, ...]) -> Column:
+    return F.coalesce(F.col(f"`{column}`").isin(list(values)), F.lit(False))
+
+
+def _any_null(columns: list[Column]) -> Column:
+    found = F.lit(False)
+    for column in columns:
+        found = found | column.isNull()
+    return found

@@ -1,0 +1,121 @@
+"""The companion table: what later events may need and the visible versions do not show.
+
+It lies beside the history table, at its location + ``__memory``, one row an item, partitioned by ``kind``:
+
+- ``event``: key, at, seq, is_delete, tie, digest; payload where the covering version shows another.
+- ``snapshot``: at, seq, digest of its content, speaks (whether it deletes what it does not name).
+- ``truncate``: at, seq. ``silent``: a key that the snapshot at that time could not speak for.
+
+A batch's rows are appended before the history table's one commit and count from that commit on: both are Delta
+transactions under the batch's id, and rows whose batch the history table does not know are not read. A batch that
+is killed in between is thus neither lost nor half there; run again, it replaces its rows.
+"""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from gluehouse.history.delta import DeltaLocation
+from gluehouse.history.layout import Layout
+
+SUFFIX = "__memory"
+WITH_TABLE, ALONE = "table", "alone"
+
+
+class Memory:
+    """The companion table of a history table, as of the batches that the history table knows."""
+
+    def __init__(self, spark: SparkSession, location: str, committed: dict[str, int], app: str) -> None:
+        self.spark, self.app = spark, app
+        self.path = location.rstrip("/") + SUFFIX
+        self.table = DeltaLocation(spark, self.path)
+        self.batches = self.table.transactions()
+        prefix = f"{app}/{WITH_TABLE}/"
+        self.unfinished = [
+            name.removeprefix(prefix)
+            for name in self.batches
+            if name.startswith(prefix)
+            and app_id(app, name.removeprefix(prefix)) not in committed
+            and not self.has_alone(name.removeprefix(prefix))
+        ]
+
+    def has_alone(self, batch_id: str) -> bool:
+        """Whether the batch changed memory and nothing else, and is done."""
+        return f"{self.app}/{ALONE}/{batch_id}" in self.batches
+
+    def rows(self, layout: Layout) -> DataFrame:
+        """All rows that count, in the layout's types."""
+        kinds = schema_of(layout)
+        if self.table.version() is None:
+            return self.spark.createDataFrame([], kinds)
+        frame = self.spark.read.format("delta").load(self.path)
+        if self.unfinished:
+            frame = frame.where(~F.col("batch_id").isin(self.unfinished))
+        fields = [fitted(F.col(f.name), frame.schema[f.name].dataType, f.dataType).alias(f.name) for f in kinds.fields]
+        return frame.select(*fields)
+
+    def append(self, rows: DataFrame, batch_id: str, alone: bool) -> int:
+        """Append a batch's rows; what an earlier, unfinished try of the batch left is replaced. The new version."""
+        name = f"{self.app}/{ALONE if alone else WITH_TABLE}/{batch_id}"
+        writer = (
+            rows.write.format("delta")
+            .option("txnAppId", name)
+            .option("txnVersion", str(self.batches.get(name, 0) + 1))
+            .option("mergeSchema", "true")
+        )
+        version = self.table.version()
+        if version is None:
+            writer = writer.partitionBy("kind")
+        if batch_id in self.unfinished:
+            writer.mode("overwrite").option("replaceWhere", f"batch_id = '{batch_id}'").save(self.path)
+        else:
+            writer.mode("append").save(self.path)
+        return self.table.version() or 0
+
+
+def app_id(app: str, batch_id: str) -> str:
+    """The history table's ``txnAppId`` of a batch."""
+    return f"{app}/{batch_id}"
+
+
+def schema_of(layout: Layout) -> T.StructType:
+    return T.StructType([
+        T.StructField("kind", T.StringType()),
+        T.StructField("key", layout.keys),
+        T.StructField("at", layout.at),
+        T.StructField("seq", layout.sequence),
+        T.StructField("is_delete", T.BooleanType()),
+        T.StructField("tie", layout.tie),
+        T.StructField("digest", T.LongType()),
+        T.StructField("payload", layout.payload),
+        T.StructField("speaks", T.BooleanType()),
+        T.StructField("content", T.StringType()),
+        T.StructField("batch_id", T.StringType()),
+        T.StructField("loaded_at", T.TimestampType()),
+    ])
+
+
+def as_memory(rows: DataFrame, layout: Layout, kind: str, batch_id: str) -> DataFrame:
+    """Rows with some of memory's columns -> all of them."""
+    given = set(rows.columns)
+    fixed = {"kind": F.lit(kind), "batch_id": F.lit(batch_id), "loaded_at": F.current_timestamp()}
+    return rows.select(*[
+        fixed.get(f.name, F.col(f.name) if f.name in given else F.lit(None)).cast(f.dataType).alias(f.name)
+        for f in schema_of(layout).fields
+    ])
+
+
+def fitted(column, have: T.DataType, want: T.DataType):  # type: ignore[no-untyped-def]
+    """The column in the wanted type; a struct's missing fields are NULL."""
+    if have == want:
+        return column
+    if isinstance(have, T.StructType) and isinstance(want, T.StructType):
+        names = have.fieldNames()
+        return F.when(column.isNotNull(), F.struct(*[
+            (fitted(column.getField(f.name), have[f.name].dataType, f.dataType) if f.name in names
+             else F.lit(None).cast(f.dataType)).alias(f.name)
+            for f in want.fields
+        ]))
+    return column.cast(want)

@@ -1,0 +1,284 @@
+"""The change set of a batch, planned by pure functions over DataFrames.
+
+For the keys that a batch touches, everything known of them is laid side by side, one row a position (key, at, seq):
+the version that starts there, what memory holds there, the remembered snapshots and truncates, and the batch's
+own events. From that each position's event is decided, the events are folded to versions once more, and the
+versions are compared with the old ones, row by row. Because the fold sees every event ever accepted, the result
+cannot depend on the order in which they came.
+
+What a visible row already says is not remembered a second time. A position needs no memory row where its event
+follows from the visible table: the upsert that opened a version and is shown as it came, the delete that left
+a gap after a version, and what a remembered snapshot says by the version that does, or does not, cover its time.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from gluehouse.history.digest import struct_digest
+from gluehouse.history.events import payload_digest
+from gluehouse.history.layout import Layout
+
+SOURCES = ("old", "end", "mem", "new", "silent", "silent_new", "snapshot", "snapshot_new", "truncate")
+POSITION = ["key", "at", "seq"]
+WRITE_POSITION, WRITE_PAYLOAD = 1, 2
+
+
+def plan_changes(
+    layout: Layout, old: DataFrame, memory: DataFrame, marks: DataFrame, events: DataFrame
+) -> DataFrame:
+    """Old versions, memory, marks and events of the touched keys -> the rows that change something.
+
+    - ``old``: key, at, till, payload, sk. All versions of the touched keys.
+    - ``memory``: key, at, seq, is_delete, payload (NULL: as shown), tie, digest.
+    - ``marks``: key, at, seq, src; src one of silent, silent_new, snapshot, snapshot_new, truncate.
+    - ``events``: key, at, seq, is_delete, payload, tie, digest.
+
+    Answer: key, at, seq, ``action`` (insert, update, delete or NULL) with ``row`` (payload, till, sk), ``closes``,
+    ``remember`` (0, 1 position, 2 position and payload) with is_delete, tie, payload, digest,
+    ``rejected`` and ``arrived`` (upserts of the batch there).
+    """
+    positions = _positions(layout, _side_by_side(layout, old, memory, marks, events))
+    decided = _decide(layout, _stored(layout, positions))
+    return _compare(layout, _fold(layout, _fill(layout, decided)))
+
+
+def _side_by_side(
+    layout: Layout, old: DataFrame, memory: DataFrame, marks: DataFrame, events: DataFrame
+) -> DataFrame:
+    def seq_of(at: str) -> Column:
+        return F.col(at).cast(layout.sequence) if layout.positions_show else F.lit(None).cast(layout.sequence)
+
+    sk = old.schema["sk"].dataType
+    none = {"is_delete": "boolean", "payload": layout.payload, "tie": layout.tie, "digest": "bigint",
+            "till": layout.at, "sk": sk}
+
+    def rows(frame: DataFrame, src: Column, **given: Column) -> DataFrame:
+        rest = [given.get(n, F.lit(None)).cast(kind).alias(n) for n, kind in none.items()]
+        at, seq = given.get("at", F.col("at")), given.get("seq", F.col("seq"))
+        return frame.select("key", at.alias("at"), seq.alias("seq"), src.alias("src"), *rest)
+
+    told = {n: F.col(n) for n in ("is_delete", "payload", "tie", "digest")}
+    parts = [
+        rows(old, F.lit("old"), seq=seq_of("at"), payload=F.col("payload"), till=F.col("till"), sk=F.col("sk"),
+             digest=payload_digest(F.col("payload"), layout)),
+        rows(memory, F.lit("mem"), **told),
+        rows(marks, F.col("src")),
+        rows(events, F.lit("new"), **told),
+    ]
+    if layout.spec.type == 2:
+        parts.append(rows(old.where(F.col("till").isNotNull()), F.lit("end"), at=F.col("till"), seq=seq_of("till")))
+    return reduce(DataFrame.unionByName, parts)
+
+
+def _positions(layout: Layout, rows: DataFrame) -> DataFrame:
+    src = F.col("src")
+    fresh = (src == "new") & ~F.col("is_delete")
+    told = F.struct("is_delete", "tie", "payload", "digest")
+    one = rows.groupBy(*POSITION).agg(
+        F.first(F.when(src == "old", F.struct("payload", "till", "sk", "digest")), ignorenulls=True).alias("old"),
+        F.max_by(
+            told, F.when(src == "mem", F.struct("is_delete", "tie", F.col("payload").isNotNull().alias("whole")))
+        ).alias("mem"),
+        F.max((src == "new") & F.col("is_delete")).alias("new_delete"),
+        F.max_by(told, F.when(fresh, F.struct("tie", "digest"))).alias("new"),
+        F.collect_set(F.when(fresh, F.struct("tie", "digest"))).alias("variants"),
+        F.count(F.when(fresh, 1)).alias("arrived"),
+        *[F.max(src == name).alias(name) for name in SOURCES if name not in ("old", "mem", "new")],
+    )
+    here = F.col("old").isNotNull()
+    if layout.positions_show:
+        return one.withColumns({"old_here": F.col("old"), "remembered": F.col("mem").isNotNull()})
+    # With effective_at the old version stands on the position before all of its instant's events.
+    instant = Window.partitionBy("key", "at").rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    return one.withColumns({
+        "old_here": F.first(F.when(here, F.col("old")), ignorenulls=True).over(instant.orderBy("seq")),
+        "remembered": F.max(F.col("mem").isNotNull()).over(instant.orderBy("seq")),
+    })
+
+
+def _stored(layout: Layout, positions: DataFrame) -> DataFrame:
+    """What was accepted before at each position: ``was_delete``, ``was`` (tie, payload, digest), ``shown``."""
+    so_far = Window.partitionBy("key").orderBy("at", "seq").rowsBetween(Window.unboundedPreceding, 0)
+    cover = F.last(F.when(F.col("old").isNotNull(), F.col("old")), ignorenulls=True).over(so_far)
+    covers = F.col("cover").isNotNull() & (F.col("cover.till").isNull() | (F.col("at") < F.col("cover.till")))
+    spoken = F.col("snapshot") & ~F.col("silent")
+    implied_delete = (F.col("end") & F.col("old_here").isNull() & ~F.col("remembered")) if (
+        layout.spec.type == 2) else F.lit(False)
+    shown = F.when(covers, F.struct(
+        F.lit(False).alias("is_delete"), _shown_tie(layout).alias("tie"),
+        F.col("cover.payload").alias("payload"), F.col("cover.digest").alias("digest"),
+    ))
+    mem = F.when(F.col("mem").isNotNull() & ~F.col("mem.is_delete"), F.struct(
+        F.lit(False).alias("is_delete"),
+        F.col("mem.tie").alias("tie"),
+        F.coalesce(F.col("mem.payload"), F.col("cover.payload")).alias("payload"),
+        F.col("mem.digest").alias("digest"),
+    ))
+    opened_here = F.col("old").isNotNull() & ~F.col("remembered")
+    return (
+        positions.withColumn("cover", cover)
+        .withColumn("covers", covers)
+        .withColumn("was_delete", F.col("truncate") | implied_delete
+                    | F.coalesce(F.col("mem.is_delete"), F.lit(False)) | (spoken & ~F.col("covers")))
+        .withColumn("was", F.when(~F.col("was_delete"), F.coalesce(
+            mem, F.when(opened_here | (spoken & F.col("covers")), shown))))
+    )
+
+
+def _shown_tie(layout: Layout) -> Column:
+    if layout.spec.tie_breaker and layout.tie_shows:
+        return F.col("cover.payload").getField(layout.spec.tie_breaker).cast(layout.tie)
+    return F.lit(None).cast(layout.tie)
+
+
+def _decide(layout: Layout, rows: DataFrame) -> DataFrame:
+    """One event a position: a delete wins, then the tie-breaker; undecided rows of the batch are rejected."""
+    if layout.gone:
+        rows = _keep_what_left(layout, rows)
+    was, new = F.col("was"), F.col("new")
+    ahead = F.struct(new.getField("tie")) > F.struct(was.getField("tie"))
+    level = new.getField("tie").eqNullSafe(was.getField("tie"))
+    differs = new.getField("digest") != was.getField("digest")
+    top = F.filter("variants", lambda one: one.getField("tie").eqNullSafe(F.col("new.tie")))
+    several = F.size(top) > 1
+    gone = F.col("was_delete") | F.col("new_delete")
+    rejected = ~gone & new.isNotNull() & F.when(was.isNull(), several).otherwise(
+        F.when(several, ahead | level).otherwise(level & differs))
+    wins = ~gone & new.isNotNull() & ~several & (was.isNull() | ahead)
+    return (
+        rows.withColumn("rejected", rejected)
+        .withColumn("from_batch", wins | (F.col("new_delete") & ~F.col("was_delete")))
+        .withColumn("event", F.when(~gone, F.when(wins, new).otherwise(was)))
+        .withColumn("is_delete", gone)
+        .withColumn("is_event", gone | F.col("event").isNotNull())
+    )
+
+
+def _keep_what_left(layout: Layout, rows: DataFrame) -> DataFrame:
+    """A column that left the contract says nothing: a row that else confirms its version keeps the version's value."""
+    told = [n for n in (layout.tracked or layout.payload_names) if n not in layout.gone]
+    cover, new = F.col("cover.payload"), F.col("new.payload")
+    same = F.col("covers") & (
+        struct_digest(cover, layout.payload, told) == struct_digest(new, layout.payload, told))
+    kept = F.struct(*[
+        (cover if f.name in layout.gone else new).getField(f.name).alias(f.name) for f in layout.payload.fields])
+    refilled = F.struct(
+        F.col("new.is_delete"), F.col("new.tie"), kept.alias("payload"), payload_digest(kept, layout).alias("digest"))
+    return rows.withColumn("new", F.when(F.col("new").isNotNull() & same, refilled).otherwise(F.col("new")))
+
+
+def _fill(layout: Layout, rows: DataFrame) -> DataFrame:
+    """``state``: the payload an event leaves. With ignored NULLs these take the value before, since the last delete."""
+    rows = rows.withColumn("payload", F.col("event.payload"))
+    if not layout.spec.ignore_nulls:
+        return rows.withColumn("state", F.col("payload"))
+    order = Window.partitionBy("key", "is_event").orderBy("at", "seq")
+    life = Window.partitionBy("key", "is_event", "life").orderBy("at", "seq").rowsBetween(Window.unboundedPreceding, 0)
+    rows = rows.withColumn("life", F.sum(F.col("is_delete").cast("int")).over(
+        order.rowsBetween(Window.unboundedPreceding, 0)))
+    filled = F.struct(*[
+        F.last(F.col("payload").getField(f.name), ignorenulls=True).over(life).alias(f.name)
+        for f in layout.payload.fields])
+    return rows.withColumn("state", F.when(F.col("event").isNotNull(), filled))
+
+
+def _fold(layout: Layout, rows: DataFrame) -> DataFrame:
+    """Versions: ``opens`` where one starts, ``row`` (payload, till) as its interval shows it."""
+    counts = F.col("is_event")
+    order = Window.partitionBy("key", "is_event").orderBy("at", "seq")
+    if not layout.positions_show:
+        following = F.lead("at").over(order)
+        counts = counts & (following.isNull() | (following != F.col("at")))
+    rows = rows.withColumn("counts", counts)
+    order = Window.partitionBy("key", "counts").orderBy("at", "seq")
+    rows = rows.withColumn("tracked", F.when(~F.col("is_delete"), struct_digest(
+        F.col("state"), layout.payload, layout.tracked)))
+    rows = rows.withColumn("before", F.lag("tracked").over(order)).withColumn("next_at", F.lead("at").over(order))
+    turns = F.col("counts") & ~F.col("tracked").eqNullSafe(F.col("before"))
+    rows = rows.withColumn("turns", turns).withColumn("run", F.sum(F.col("turns").cast("int")).over(
+        order.rowsBetween(Window.unboundedPreceding, 0)))
+    run = Window.partitionBy("key", "counts", "run").orderBy("at", "seq").rowsBetween(
+        Window.unboundedPreceding, Window.unboundedFollowing)
+    whole = Window.partitionBy("key", "counts").orderBy("at", "seq").rowsBetween(
+        Window.unboundedPreceding, Window.unboundedFollowing)
+    rows = rows.withColumn("first_state", F.first("state").over(run)).withColumn(
+        "last_state", F.last("state").over(run)).withColumn("till", F.last("next_at").over(run))
+    if layout.spec.untracked.mode == "all_versions" and layout.spec.type == 2:
+        rows = rows.withColumn("last_state", F.last("state", ignorenulls=True).over(whole))
+    rows = rows.withColumn("row", F.when(F.col("counts") & F.col("tracked").isNotNull(), _row(layout)))
+    if layout.spec.type != 2:
+        rows = rows.withColumn("row", F.when(F.col("till").isNull(), F.col("row")))
+        deletes = F.sum(F.col("is_delete").cast("int"))
+        so_far = order.rowsBetween(Window.unboundedPreceding, 0)
+        rows = rows.withColumn("deletes_later", deletes.over(whole) > deletes.over(so_far))
+    return rows.withColumn("opens", F.col("turns") & F.col("row").isNotNull())
+
+
+def _row(layout: Layout) -> Column:
+    first, last = F.col("first_state"), F.col("last_state")
+    if layout.spec.type == 0:
+        payload = first
+    else:
+        payload = F.struct(*[
+            (first if f.name in layout.tracked else last).getField(f.name).alias(f.name)
+            for f in layout.payload.fields])
+    return F.struct(payload.alias("payload"), F.col("till").alias("till"))
+
+
+def _compare(layout: Layout, rows: DataFrame) -> DataFrame:
+    old = F.col("old_here")
+    rows = rows.withColumn("shows", payload_digest(F.col("row.payload"), layout))
+    same = (old.getField("digest") == F.col("shows")) & old.getField("till").eqNullSafe(F.col("row.till"))
+    action = (
+        F.when(F.col("opens") & old.isNull(), "insert")
+        .when(F.col("opens") & ~same, "update")
+        .when(~F.col("opens") & old.isNotNull(), "delete")
+    )
+    # With effective_at several positions share an instant: its last event speaks for the row.
+    rows = rows.withColumn("action", F.when(F.col("counts"), action)).withColumn("remember", _remember(layout))
+    closes = (F.col("action") == "update") & old.getField("till").isNull() & F.col("row.till").isNotNull()
+    done = rows.select(
+        *POSITION, "action",
+        F.coalesce(closes, F.lit(False)).alias("closes"),
+        F.struct("row.payload", "row.till", old.getField("sk").alias("sk"),
+                 old.getField("till").alias("old_till")).alias("row"),
+        "remember", "is_delete", F.col("event.tie").alias("tie"),
+        F.when(F.col("remember") == WRITE_PAYLOAD, F.col("payload")).alias("payload"),
+        F.col("event.digest").alias("digest"), "rejected", "arrived", "from_batch",
+    )
+    return done
+
+
+def _remember(layout: Layout) -> Column:
+    """How much of the position's event the visible table, as it will be, does not say."""
+    spec = layout.spec
+    mem = F.col("mem")
+    spoken = (F.col("snapshot") | F.col("snapshot_new")) & ~F.col("silent") & ~F.col("silent_new") & ~F.col("rejected")
+    exact = F.col("row").isNotNull() & (F.col("event.digest") == F.col("shows"))
+    opened = F.col("opens") & F.lit(layout.positions_show)
+    ends = F.col("turns") & F.lit(layout.positions_show and spec.type == 2)
+    plain = ~F.col("remembered") & F.lit(layout.tie_shows)
+    upsert = F.when(exact & plain & (opened | spoken), 0).when(exact, WRITE_POSITION).otherwise(WRITE_PAYLOAD)
+    if spec.type == 1 and not spec.ignore_nulls:
+        # Only its position can matter again: the row shows the last event, and that one is exact.
+        upsert = F.least(upsert, F.lit(WRITE_POSITION))
+    delete = F.when(F.col("truncate") | spoken | (ends & mem.isNull()), 0).otherwise(WRITE_PAYLOAD)
+    has_it = F.when(mem.isNull(), 0).when(F.col("is_delete"), F.when(mem.getField("is_delete"), WRITE_PAYLOAD).otherwise(
+        0)).when(mem.getField("is_delete") | F.col("from_batch"), 0).when(
+        mem.getField("payload").isNull(), WRITE_POSITION).otherwise(WRITE_PAYLOAD)
+    need = F.when(F.col("is_delete"), delete).otherwise(upsert)
+    if spec.type != 2:
+        # Before a key's last delete nothing can ever show again.
+        need = F.when(F.col("deletes_later"), 0).otherwise(need)
+    return F.when(F.col("is_event") & (need > has_it), need).otherwise(0)
+
+
+def sk_type(layout: Layout) -> T.DataType:
+    if layout.spec.surrogate_key and layout.spec.surrogate_key.kind == "hash128":
+        return T.StringType()
+    return T.LongType()

@@ -1,0 +1,111 @@
+"""Full snapshots: which keys one says something new about, and when it is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import functions as F
+
+from gluehouse.errors import HistoryRefused
+from gluehouse.history.layout import Layout
+from gluehouse.history.value import literal, portable
+from gluehouse.spec.history import Breaker
+
+
+@dataclass(frozen=True)
+class Content:
+    """A snapshot's time (as collected), its keys and what it holds, as text that another can be compared with."""
+
+    time: Any
+    keys: int
+    text: str
+
+
+def content_of(events: DataFrame, layout: Layout) -> Content:
+    """One pass over the snapshot's events. Raises HistoryRefused GH4003 (empty), GH4005 (more than one time)."""
+    row = F.xxhash64("key", "digest")
+    found = events.agg(
+        F.min(portable(F.col("seq"), layout.sequence)).alias("first"),
+        F.max(portable(F.col("seq"), layout.sequence)).alias("last"),
+        F.sum_distinct(row.cast("decimal(38,0)")).cast("string").alias("total"),
+        F.count_distinct(row).alias("rows"),
+    ).collect()[0]
+    if found["rows"] == 0:
+        raise HistoryRefused(
+            "GH4003", "the snapshot is empty.",
+            "look at the source object; an empty snapshot would delete every key and is never applied.",
+        )
+    if found["first"] != found["last"]:
+        raise HistoryRefused(
+            "GH4005", f"the snapshot's rows have several times in {', '.join(layout.spec.sequence_by)}.",
+            "a full snapshot holds at one time; give events with deletes: none or a delete flag instead.",
+        )
+    return Content(found["first"], int(found["rows"]), f"{found['rows']}:{found['total']}")
+
+
+def classify(old: DataFrame, remembered: DataFrame, events: DataFrame, silent: DataFrame, time: Column) -> DataFrame:
+    """Key, ``fate`` (same, told, absent, silent) and ``valid`` (had a version at that time).
+
+    ``old``: key, at, till, digest. ``remembered``: keys that memory says something about at that time.
+    Keys with fate ``same`` are confirmed exactly as shown: the snapshot's own mark says so, nothing else is needed.
+    """
+    covering = old.where((F.col("at") <= time) & (F.col("till").isNull() | (F.col("till") > time)))
+    rows = (
+        covering.select("key", F.lit("old").alias("src"), "digest")
+        .unionByName(events.select("key", F.lit("new").alias("src"), "digest"))
+        .unionByName(silent.select("key", F.lit("silent").alias("src"), F.lit(None).cast("bigint").alias("digest")))
+        .unionByName(remembered.select("key", F.lit("mem").alias("src"), F.lit(None).cast("bigint").alias("digest")))
+    )
+    src = F.col("src")
+    sides = rows.groupBy("key").agg(
+        F.max(src == "old").alias("valid"),
+        F.max(src == "new").alias("told"),
+        F.max(src == "silent").alias("silent"),
+        F.max(src == "mem").alias("mem"),
+        (F.min("digest") == F.max("digest")).alias("equal"),
+    )
+    same = F.col("valid") & F.col("told") & F.col("equal") & ~F.col("silent") & ~F.col("mem")
+    fate = (
+        F.when(same, "same").when(F.col("told"), "told").when(F.col("silent"), "silent")
+        .when(F.col("valid"), "absent").otherwise("nothing")
+    )
+    return sides.select("key", fate.alias("fate"), "valid")
+
+
+def count_fates(fates: DataFrame) -> Row:
+    """Keys valid at the snapshot's time, absent, confirmed: one job."""
+    fate = F.col("fate")
+    return fates.agg(
+        F.count(F.when(F.col("valid"), 1)).alias("valid"),
+        F.count(F.when(fate == "absent", 1)).alias("absent"),
+        F.count(F.when(fate == "same", 1)).alias("same"),
+        F.count(F.when(fate == "told", 1)).alias("told"),
+    ).collect()[0]
+
+
+def break_if_too_many(absent: int, valid: int, breaker: Breaker) -> None:
+    """Raises HistoryRefused GH4001 where a snapshot would delete more than is believable."""
+    if absent >= breaker.keys and absent > breaker.share * valid:
+        raise HistoryRefused(
+            "GH4001",
+            f"the snapshot lacks {absent} of the {valid} keys valid at its time, "
+            f"more than {breaker.share:.0%} and at least {breaker.keys}.",
+            "look at the source object; if the deletes are meant, an operator lets this one batch through.",
+        )
+
+
+def refuse_second(marks: DataFrame, content: Content, layout: Layout) -> bool:
+    """Whether this very snapshot is known. Raises HistoryRefused GH4002 where another one of that time is."""
+    known = marks.where(
+        (F.col("kind") == "snapshot") & (F.col("seq") == literal(content.time, layout.sequence))
+    ).select("content").collect()
+    if not known:
+        return False
+    if any(row["content"] == content.text for row in known):
+        return True
+    raise HistoryRefused(
+        "GH4002", f"a different snapshot of {content.time} was accepted before.",
+        "a correction needs a time of its own; to repeat the batch, deliver the same rows.",
+    )

@@ -1,0 +1,164 @@
+"""Writing a planned change set to the visible Delta table in one commit, by the cheapest way that fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, Observation, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from gluehouse.history.delta import DeltaLocation, as_transaction, options
+from gluehouse.history.digest import digest128
+from gluehouse.history.layout import Layout
+from gluehouse.history.lock import LockPort
+from gluehouse.history.memory import SUFFIX
+
+ACTION = "__action"
+
+
+class PlanFile:
+    """The change set, materialised once as Parquet so that memory and table are written from the same rows."""
+
+    def __init__(self, spark: SparkSession, location: str, layout: Layout) -> None:
+        # Inside memory's folder, under a name that Delta and Spark take for hidden.
+        self.path = location.rstrip("/") + SUFFIX + "/_plan"
+        self.spark = spark
+        self.schema: T.StructType | None = None
+
+    def write(self, plan: DataFrame) -> dict[str, int]:
+        """Write the rows that change something; counts of all of them, taken in the same job."""
+        seen = Observation("plan")
+        action, upserts = F.col("action"), F.col("from_batch")
+        counted = plan.observe(
+            seen,
+            F.count(F.when(action == "insert", 1)).alias("inserted"),
+            F.count(F.when(action == "update", 1)).alias("updated"),
+            F.count(F.when(action == "delete", 1)).alias("deleted"),
+            F.count(F.when(F.col("closes"), 1)).alias("closed"),
+            F.count(F.when(F.col("remember") > 0, 1)).alias("remembered"),
+            F.coalesce(F.sum(F.when(F.col("rejected"), F.col("arrived"))), F.lit(0)).alias("undecided"),
+            F.count(F.when((F.col("arrived") > 0) & ~F.col("rejected") & action.isNull(), 1)).alias("confirmed"),
+            F.count(F.when(upserts, 1)).alias("accepted"),
+            F.count(F.when(action.isin("update", "delete") & F.col("row.old_till").isNotNull(), 1)).alias("history"),
+        )
+        self.schema = plan.schema
+        rows = counted.where(action.isNotNull() | (F.col("remember") > 0) | F.col("rejected"))
+        rows.write.mode("overwrite").parquet(self.path)
+        return {name: int(value) for name, value in seen.get.items()}
+
+    def read(self) -> DataFrame:
+        assert self.schema is not None
+        return self.spark.read.schema(self.schema).parquet(self.path)
+
+
+@dataclass(frozen=True)
+class Write:
+    """What a commit needs: the table, its layout, the change set's counts, and under which names it is made."""
+
+    spark: SparkSession
+    table: DeltaLocation
+    layout: Layout
+    plan: DataFrame
+    counts: dict[str, int]
+    batch_id: str
+    transaction: str
+    lock: LockPort
+
+
+def write_table(write: Write) -> tuple[str, str]:
+    """Commit the change set; the strategy's name and why it was chosen."""
+    changed = write.counts["updated"] + write.counts["deleted"]
+    if write.table.version() is None:
+        _append(write)
+        return "create", "there was no table"
+    if write.layout.widened:
+        _rewrite(write)
+        return "rewrite", f"a wider type for {', '.join(write.layout.widened)} changes every file"
+    if not changed:
+        _append(write)
+        return "append", "no row of the table changes"
+    _merge(write)
+    return "merge", f"{changed} rows of the table change"
+
+
+def visible_rows(plan: DataFrame, layout: Layout, batch_id: str) -> DataFrame:
+    """The change set in the visible table's columns, with its action."""
+    now = F.current_timestamp()
+    keys = [F.col("key").getField(n).alias(n) for n in layout.keys.fieldNames()]
+    payload = [F.col("row.payload").getField(n).alias(n) for n in layout.payload_names]
+    surrogate = [_surrogate(layout).alias(layout.surrogate)] if layout.surrogate else []
+    return plan.where(F.col("action").isNotNull()).select(
+        *keys, *payload, *surrogate,
+        F.col("at").alias("effective_from"),
+        F.col("row.till").alias("effective_to"),
+        F.col("row.till").isNull().alias("is_current"),
+        F.lit(batch_id).alias("batch_id"),
+        now.alias("loaded_at"),
+        F.col("action").alias(ACTION),
+    )
+
+
+def _surrogate(layout: Layout) -> Column:
+    identity: list[tuple[str, Column, T.DataType]] = [
+        (f.name, F.col("key").getField(f.name), f.dataType) for f in layout.keys.fields]
+    return digest128([*identity, ("effective_from", F.col("at"), layout.at)])
+
+
+def _append(write: Write) -> None:
+    rows = visible_rows(write.plan, write.layout, write.batch_id).drop(ACTION)
+    writer = rows.write.format("delta").mode("append").partitionBy("is_current")
+    if write.layout.added:
+        writer = writer.option("mergeSchema", "true")
+    write.lock.check()
+    _named(writer, write).save(write.table.path)
+
+
+def _merge(write: Write) -> None:
+    rows = visible_rows(write.plan, write.layout, write.batch_id)
+    names = write.layout.visible_columns()
+    identity = [*write.layout.keys.fieldNames(), "effective_from"]
+    on = [f"t.`{n}` = s.`{n}`" for n in identity]
+    if not write.counts["history"]:
+        # Only the target's own conjuncts in ON prune files: nothing closed changes, so closed files stay unread.
+        on.insert(0, "t.is_current = true")
+    view = "gluehouse_history_changes"
+    rows.createOrReplaceTempView(view)
+    evolve = "WITH SCHEMA EVOLUTION " if write.layout.added else ""
+    statement = (
+        f"MERGE {evolve}INTO {write.table.identifier} t USING {view} s ON {' AND '.join(on)} "
+        f"WHEN MATCHED AND s.{ACTION} = 'delete' THEN DELETE "
+        f"WHEN MATCHED THEN UPDATE SET {', '.join(f't.`{n}` = s.`{n}`' for n in names)} "
+        f"WHEN NOT MATCHED THEN INSERT ({', '.join(f'`{n}`' for n in names)}) "
+        f"VALUES ({', '.join(f's.`{n}`' for n in names)})"
+    )
+    write.lock.check()
+    try:
+        with as_transaction(write.spark, write.transaction, 1), options(
+                write.spark, **{"spark.databricks.delta.merge.materializeSource": "none"}):
+            write.spark.sql(statement)
+    finally:
+        write.spark.catalog.dropTempView(view)
+
+
+def _rewrite(write: Write) -> None:
+    """The whole table once more, in one commit: for a change of type that every file must follow."""
+    layout = write.layout
+    rows = visible_rows(write.plan, layout, write.batch_id)
+    identity = [*layout.keys.fieldNames(), "effective_from"]
+    kinds = {f.name: f.dataType for f in rows.schema.fields}
+    there = write.spark.read.format("delta").load(write.table.path)
+    typed = there.select(*[
+        (F.col(f"`{n}`") if n in there.columns else F.lit(None)).cast(kinds[n]).alias(n)
+        for n in layout.visible_columns()])
+    gone = rows.where(F.col(ACTION) != "insert").select(*identity)
+    fresh = rows.where(F.col(ACTION) != "delete").drop(ACTION)
+    whole = typed.join(gone, on=identity, how="left_anti").select(*fresh.columns).unionByName(fresh)
+    write.lock.check()
+    writer = whole.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+    _named(writer.partitionBy("is_current"), write).save(write.table.path)
+
+
+def _named(writer: Any, write: Write) -> Any:
+    return writer.option("txnAppId", write.transaction).option("txnVersion", "1")

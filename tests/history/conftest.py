@@ -1,0 +1,49 @@
+"""One small Spark session with Delta for all history tests."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+def make_session(name: str) -> SparkSession:
+    """local[2], two shuffle partitions; Delta's jars from the checkout's cache, else from the default resolver."""
+    jars = sorted((ROOT / ".cache/jars/glue-5.1/delta").glob("*.jar"))
+    builder = SparkSession.builder.master("local[2]").appName(name)
+    if jars:
+        builder = builder.config("spark.jars", ",".join(map(str, jars)))
+    else:
+        builder = builder.config("spark.jars.packages", "io.delta:delta-spark_2.12:3.3.2")
+    settings = {
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.default.parallelism": "2",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.memory": "1500m",
+        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+        "spark.sql.session.timeZone": "UTC",
+    }
+    for key, value in settings.items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    session = make_session("history tests")
+    yield session
+    session.stop()
