@@ -24,6 +24,8 @@ from gluehouse_local.zips import read_zip, write_zip
 # Raise it when the same sources are packed in another way.
 RECIPE = "1"
 PACKAGES = ("gluehouse", "airports")
+# CloudFormation reads both from the release: inline, a template may have 51,200 bytes and no file beside it.
+STACK = ("deploy/template.yaml", "statemachines/pipeline.asl.json")
 KEEP = 3
 # Of a Lambda's modules only what it imports: a cold start loads less, and unpacked they must stay under 250 MB.
 _NOT_IN_LAMBDA = re.compile(
@@ -97,7 +99,8 @@ def wheel_sources(at: Checkout) -> Iterator[Path]:
 
 def _inputs(at: Checkout) -> list[Path]:
     pins = [at.pins(f".{name}") for name in ("wheels.txt", "lambda-control.txt", "lambda-transform.txt", "jars")]
-    return [*wheel_sources(at), *sorted((at.root / "jobs").rglob("*.py")), *pins]
+    stack = [at.root / path for path in STACK]
+    return [*wheel_sources(at), *sorted((at.root / "jobs").rglob("*.py")), *stack, *pins]
 
 
 def _fill(at: Checkout, folder: Path, tags: tuple[str, ...], progress: Progress) -> None:
@@ -107,6 +110,9 @@ def _fill(at: Checkout, folder: Path, tags: tuple[str, ...], progress: Progress)
         _lambda_zip(at, folder, kind, wheel, tags, progress)
     (folder / "jobs").mkdir()
     shutil.copytree(at.root / "jobs" / "glue", folder / "jobs" / "glue", ignore=shutil.ignore_patterns("__pycache__"))
+    for path in STACK:
+        (folder / path).parent.mkdir(exist_ok=True)
+        shutil.copyfile(at.root / path, folder / path)
     (folder / "jars").mkdir()
     at.java()
     for jar in jars(at.pins(".jars"))["extra"]:
