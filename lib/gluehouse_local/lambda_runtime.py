@@ -68,28 +68,29 @@ class Worker:
         os.close(theirs)
         self._answers = mine
 
-    def invoke(self, message: dict[str, Any], seconds: float) -> dict[str, Any] | None:
-        """The answer to one event, or None when it did not come within ``seconds`` or the process ended."""
+    def invoke(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """The answer to one event. Raises TimeoutError after ``seconds`` and EOFError when the process ended."""
         assert self.process.stdin is not None
         start = self._log.stat().st_size
         try:
             self.process.stdin.write(json.dumps(message).encode() + b"\n")
             self.process.stdin.flush()
-        except BrokenPipeError:
-            return None
+        except BrokenPipeError as error:
+            raise EOFError from error
         answer = self._read(time.monotonic() + seconds)
-        if answer is not None:
-            with self._log.open("rb") as stream:
-                stream.seek(start)
-                answer["log"] = stream.read().decode(errors="replace")
+        with self._log.open("rb") as stream:
+            stream.seek(start)
+            answer["log"] = stream.read().decode(errors="replace")
         return answer
 
-    def _read(self, deadline: float) -> dict[str, Any] | None:
+    def _read(self, deadline: float) -> dict[str, Any]:
         while b"\n" not in self._buffer:
             ready, _, _ = select.select([self._answers], [], [], max(0.0, deadline - time.monotonic()))
-            chunk = os.read(self._answers, 1 << 16) if ready else b""
+            if not ready:
+                raise TimeoutError
+            chunk = os.read(self._answers, 1 << 16)
             if not chunk:
-                return None
+                raise EOFError
             self._buffer += chunk
         line, _, self._buffer = self._buffer.partition(b"\n")
         found: dict[str, Any] = json.loads(line)
@@ -127,14 +128,15 @@ class LambdaRuntime:
             "memory": config.get("MemorySize", 128),
             "seconds": seconds,
         }
-        answer = worker.invoke(message, seconds)
-        if answer is None:
-            died = worker.process.poll() is not None
+        about = f"RequestId: {request_id} Error:"
+        try:
+            answer = worker.invoke(message, seconds)
+        except TimeoutError:
             self._drop(worker)
-            about = f"RequestId: {request_id} Error:"
-            if died:
-                return _error("Runtime.ExitError", f"{about} Runtime exited with an error")
             return _error("Sandbox.Timedout", f"{about} Task timed out after {seconds:.2f} seconds")
+        except EOFError:
+            self._drop(worker)
+            return _error("Runtime.ExitError", f"{about} Runtime exited with an error")
         with self._lock:
             self._idle.setdefault(key, []).append(worker)
         return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 
@@ -25,6 +26,8 @@ def processes_in(log: str) -> list[int]:
 
 
 def is_alive(pid: int) -> bool:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)  # an ended child of this very process lingers until it is asked for
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
