@@ -21,8 +21,8 @@ RELEASES = ("20240806", "20241001", "20250224", "20250909", "20260304", "2026090
 
 ORIGIN = """# Where these files come from
 
-The deliveries of the pipeline `airports`: six dated releases of the Python package airportsdata,
-copyright Mike Borsetti and others, MIT licence (`LICENSE` beside this file). Made by `fetch.py` from the published wheels: all
+The deliveries of the pipeline `airports`: six dated releases of the Python package airportsdata, copyright Mike
+Borsetti and others, MIT licence (`LICENSE` beside this file). Made by `fetch.py` from the published wheels: all
 columns, the rows that have an IATA code, in their order. A file is named after its release's date and is a full
 snapshot: an airport that is not in it was not in that release.
 

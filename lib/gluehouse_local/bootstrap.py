@@ -17,11 +17,13 @@ if __name__ == "__main__":
             other = os.path.join(folder, name)
             # It is run once to see: a version manager's shim may stand there without the version behind it.
             if os.access(other, os.X_OK) and os.system("'" + other + "' -c '' >/dev/null 2>&1") == 0:  # noqa: S605
-                os.execv(other, [other] + sys.argv)  # noqa: S606, RUF005
+                os.execv(other, [other] + sys.argv)  # noqa: S606
         sys.stderr.write(
-            f"SetupError: GH7001: this is Python {sys.version_info[0]}.{sys.version_info[1]} ({sys.executable}), and no {name} that runs is on PATH; AWS Glue 5.1 runs that "
+            "SetupError: GH7001: this is Python {}.{} ({}), and no {} that runs is on PATH; AWS Glue 5.1 runs that "
             "version, and so does its laptop profile. What to do: install it (apt, dnf, brew, pyenv and uv have it), "
-            f"then run the same command again, or name it: make PYTHON=/path/to/{name}\n"
+            "then run the same command again, or name it: make PYTHON=/path/to/{}\n".format(
+                sys.version_info[0], sys.version_info[1], sys.executable, name, name
+            )
         )
         sys.exit(2)
     # As a script its own folder is first on the path, where `setup` would shadow other modules of that name.

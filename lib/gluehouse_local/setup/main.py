@@ -114,19 +114,19 @@ def steps(at: Checkout) -> list[Step]:
     place = f"{RECIPE} {at.root}"
     spark = next(pin for pin in pins.modules(at.pins(".txt")) if pin.startswith("pyspark=="))
 
-    def environment(folder: Path, listed: str, title: str, megabytes: int, own: bool = False) -> Step:
+    def environment(folder: Path, listed: str, title: str, megabytes: int) -> Step:
         def make(progress: Progress) -> None:
             python = pythons.create(folder)
             if spark in pins.modules(at.pins(listed)):
                 pythons.wheel_of(python, spark, at.wheels, at.log, progress)
             pythons.install(python, at.pins(listed), at.log, progress, at.wheels)
-            if own:
-                editable = ["install", "--no-deps", "--no-build-isolation", "--editable", str(at.root)]
-                pythons.pip(python, editable, at.log, progress)
 
-        about = [at.pins(listed), at.root / "setup.py"] if own else [at.pins(listed)]
-        inputs = stamp.digest(place, *about)
+        inputs = stamp.digest(place, at.pins(listed))
         return Step(title, folder / ".stamp", inputs, megabytes, make, lambda: folder / "bin" / "python")
+
+    def ours(progress: Progress) -> None:
+        editable = ["install", "--no-deps", "--no-build-isolation", "--editable", str(at.root)]
+        pythons.pip(at.python, editable, at.log, progress)
 
     def delta(progress: Progress) -> None:
         shutil.rmtree(at.glue_delta, ignore_errors=True)
@@ -152,7 +152,8 @@ def steps(at: Checkout) -> list[Step]:
         return chosen.executable if chosen else at.java_file
 
     return [
-        environment(at.venv, ".txt", "the tools and tests (.venv)", 1500, own=True),
+        environment(at.venv, ".txt", "the tools and tests (.venv)", 1500),
+        Step("gluehouse itself (.venv)", at.venv / ".gluehouse", stamp.digest(place, at.root / "setup.py"), 1, ours),
         environment(at.glue, ".base.txt", "what Glue 5.1 gives a job (.cache/glue-5.1)", 1000),
         Step("Delta's Python part", at.glue_delta / ".stamp", stamp.digest(place, at.pins(".delta.txt")), 5, delta),
         environment(at.lambda_, ".lambda.txt", "what Lambda gives a function (.cache/lambda-3.11)", 100),
