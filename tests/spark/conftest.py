@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from pyspark.sql import SparkSession
-
 from gluehouse_local.debug_spark import session as local_session
+from pyspark.sql import SparkSession
 
 
 @pytest.fixture(scope="session")

@@ -9,12 +9,8 @@ from gluehouse.spec.contract import Contract
 from pyspark.sql import Row, SparkSession
 
 
-def parsed(
-    spark: SparkSession, type_: str, text: str | None, malformed: str | None = None, **column: object
-) -> Row:
-    contract = Contract.model_validate(
-        {"contract": "t.v1", "columns": [{"name": "a", "type": type_, **column}]}
-    )
+def parsed(spark: SparkSession, type_: str, text: str | None, malformed: str | None = None, **column: object) -> Row:
+    contract = Contract.model_validate({"contract": "t.v1", "columns": [{"name": "a", "type": type_, **column}]})
     frame = spark.createDataFrame(
         [(text, "s3://landing/t.csv", malformed)], "a string, _source_object string, _malformed string"
     )

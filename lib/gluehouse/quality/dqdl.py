@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Literal
 
-from py4j.protocol import Py4JJavaError
+from pyspark.errors import IllegalArgumentException
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from gluehouse.errors import ConfigError
@@ -26,11 +26,9 @@ def evaluate(
 
     try:
         outcomes = EvaluateDataQuality.process(spark, frame, ruleset).collect()
-    except Py4JJavaError as problem:
-        told = str(problem.java_exception.getMessage()).splitlines()[0]
-        raise ConfigError(
-            "GH1030", f"the rules are no DQDL: {told}.", "Correct quality.rules in the pipeline."
-        ) from problem
+    except IllegalArgumentException as problem:
+        told = str(problem).splitlines()[0]
+        raise ConfigError("GH1030", f"the rules are no DQDL: {told}.", "Correct quality in the pipeline.") from problem
     return tuple(_report(row, severity) for row in outcomes)
 
 

@@ -1,0 +1,250 @@
+"""The four stages over local folders: nothing bad gets through, nothing is lost, and twice is once."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gluehouse.errors import ConfigError
+from gluehouse.history import FileLock
+from gluehouse.spec.contract import Contract
+from gluehouse.spec.manifest import Manifest
+from gluehouse.spec.pipeline import CompiledPipeline, PipelineSpec
+from gluehouse.stages.context import StageContext
+from gluehouse.stages.runner import run_fused, run_stage
+from gluehouse_local.stage import local_environment, plan_of
+from pyspark.sql import SparkSession
+
+CONTRACT = {
+    "contract": "ports.v1",
+    "columns": [
+        {"name": "code", "type": "string", "nullable": False},
+        {"name": "depth", "type": "double"},
+        {"name": "released_on", "type": "date", "nullable": False, "format": "yyyy-MM-dd"},
+    ],
+    "keys": ["code"],
+    "row_rules": [{"rule": "between", "column": "depth", "min": 0, "max": 100}],
+    "quarantine_limit": 0.5,
+}
+SPEC: dict[str, Any] = {
+    "pipeline": "ports",
+    "source": {
+        "kind": "file",
+        "format": "csv",
+        "prefix": "ports/",
+        "mode": "snapshot",
+        "columns_from_key": r"(?P<released_on>\d{4}-\d{2}-\d{2})\.csv",
+    },
+    "contract": "ports.v1",
+    "process": {"engine": "glue_pyspark"},
+    "history": {"type": 2, "keys": ["code"], "sequence_by": ["released_on"], "deletes": "absence"},
+    "quality": {"rules": 'Rules = [ RowCount > 1, IsPrimaryKey "code" ]'},
+    "publish": [{"target": "delta", "table": "curated.ports"}],
+}
+
+Make = Callable[..., StageContext]
+
+
+@pytest.fixture
+def make(spark: SparkSession, tmp_path: Path) -> Iterator[Make]:
+    """A context for one delivered file; ``changes`` replaces top-level fields of the pipeline."""
+    lock = FileLock(tmp_path / "ports.lock")
+
+    def context(name: str, text: str, sql: str | None = None, **changes: Any) -> StageContext:
+        delivered = tmp_path / "landing/ports" / name
+        delivered.parent.mkdir(parents=True, exist_ok=True)
+        delivered.write_bytes(text.encode() if isinstance(text, str) else text)
+        spec = PipelineSpec.model_validate({**SPEC, **changes})
+        contract = Contract.model_validate(CONTRACT)
+        pipeline = CompiledPipeline(name="ports", spec=spec, contract=contract, output_contract=contract).sealed()
+        environment = local_environment(tmp_path)
+        return StageContext(
+            spark=spark,
+            plan=plan_of(pipeline, environment, (delivered,)),
+            pipeline=pipeline,
+            environment=environment,
+            lock_for=lambda _table: lock,
+            sql=sql,
+        )
+
+    with lock:
+        yield context
+
+
+GOOD = "code,depth\nRTM,24\nHAM,15.5\nANR,17\n"
+
+
+def run(context: StageContext, *stages: str) -> Manifest:
+    manifests = [run_stage(context, stage, lambda _manifest: None) for stage in stages]
+    return manifests[-1]
+
+
+def fused(context: StageContext) -> Manifest:
+    return run_fused(context, lambda _manifest: None)
+
+
+def table(context: StageContext) -> list[tuple[Any, ...]]:
+    rows = context.spark.read.format("delta").load(context.table_location("curated.ports"))
+    picked = rows.select("code", "depth", "effective_from", "effective_to", "is_current").collect()
+    return sorted((row.code, row.depth, str(row.effective_from), str(row.effective_to)) for row in picked)
+
+
+def test_two_releases_become_one_history(make: Make) -> None:
+    fused(make("2024-01-01.csv", GOOD))
+    context = make("2024-02-01.csv", "depth,code\n24,RTM\n16,HAM\n9,LEH\n")
+    manifest = fused(context)
+    assert (manifest.outcome, manifest.published, manifest.counts.rows_in) == ("passed", True, 3)
+    assert table(context) == [
+        ("ANR", 17.0, "2024-01-01", "2024-02-01"),
+        ("HAM", 15.5, "2024-01-01", "2024-02-01"),
+        ("HAM", 16.0, "2024-02-01", "None"),
+        ("LEH", 9.0, "2024-02-01", "None"),
+        ("RTM", 24.0, "2024-01-01", "None"),
+    ]
+
+
+def test_every_stage_run_twice_leaves_what_once_left(make: Make) -> None:
+    context = make("2024-01-01.csv", GOOD + "X,-1\n")
+    for stage in ("ingest", "process", "validate", "publish"):
+        first, second = run(context, stage), run(context, stage)
+        assert (first.counts, first.outcome, first.quality) == (second.counts, second.outcome, second.quality)
+    assert second.tables[0].version_before == second.tables[0].version_after
+    assert len(table(context)) == 3
+
+
+def test_bad_rows_are_set_aside_with_rule_reason_and_raw_form_and_counts_add_up(make: Make) -> None:
+    context = make("2024-01-01.csv", GOOD + "XXX,deep\n,3\nYYY,101\nZZZ,1,2\n" + "A,1\nB,2\n")
+    manifest = run(context, "ingest")
+    counts = manifest.counts
+    assert (counts.rows_in, counts.good, counts.quarantined) == (9, 5, 4)
+    aside = context.spark.read.parquet(manifest.outputs["quarantine"]).collect()
+    found = {row.raw: (row.rules, row.key.code if row.key else None) for row in aside}
+    assert found == {
+        '{"code":"XXX","depth":"deep","released_on":"2024-01-01"}': (["type(depth)"], "XXX"),
+        '{"depth":"3","released_on":"2024-01-01"}': (["not_null(code)"], None),
+        '{"code":"YYY","depth":"101","released_on":"2024-01-01"}': (["between(depth)"], "YYY"),
+        "ZZZ,1,2": (["malformed"], "ZZZ"),
+    }
+    assert {report.rule: report.metrics["rows"] for report in manifest.quality}["malformed"] == 1
+
+
+def test_a_row_in_quarantine_does_not_delete_its_key(make: Make) -> None:
+    fused(make("2024-01-01.csv", GOOD))
+    context = make("2024-02-01.csv", "code,depth\nRTM,24\nHAM,deep\nANR,17\n")
+    assert fused(context).outcome == "passed"
+    assert ("HAM", 15.5, "2024-01-01", "None") in table(context)
+
+
+def test_a_row_whose_key_cannot_be_read_deletes_nothing_and_warns(make: Make) -> None:
+    fused(make("2024-01-01.csv", GOOD))
+    context = make("2024-02-01.csv", "code,depth\nRTM,24\n,15.5\nANR,17\n")
+    manifest = fused(context)
+    assert all(end == "None" for *_, end in table(context))
+    assert any(report.rule == "history" and report.severity == "warn" for report in manifest.quality)
+
+
+def test_too_many_bad_rows_refuse_the_delivery_and_publish_nothing(make: Make) -> None:
+    context = make("2024-01-01.csv", "code,depth\nRTM,24\nHAM,deep\nANR,deeper\n")
+    manifest = fused(context)
+    assert (manifest.outcome, manifest.problem.code, manifest.published) == ("failed", "GH2030", False)
+    assert not Path(context.table_location("curated.ports")).exists()
+
+
+@pytest.mark.parametrize("text", ["code,depth\n", ""])
+def test_a_snapshot_without_a_row_is_refused_and_the_table_untouched(make: Make, text: str) -> None:
+    before = table_after_first(make)
+    context = make("2024-02-01.csv", text)
+    manifest = fused(context)
+    assert (manifest.outcome, manifest.published) == ("failed", False)
+    assert manifest.problem.code in ("GH2010", "GH2031")
+    assert table(context) == before
+
+
+def table_after_first(make: Make) -> list[tuple[Any, ...]]:
+    context = make("2024-01-01.csv", GOOD)
+    fused(context)
+    return table(context)
+
+
+def test_a_truncated_gzip_is_refused_by_a_stable_code(make: Make) -> None:
+    lines = "".join(f"P{n:05d},{n % 90}\n" for n in range(20_000))
+    whole = gzip.compress(f"code,depth\n{lines}".encode())
+    manifest = run(make("2024-01-01.csv.gz", whole[: len(whole) // 2]), "ingest")
+    assert (manifest.outcome, manifest.problem.code) == ("failed", "GH2020")
+
+
+def test_a_missing_column_is_refused_by_name(make: Make) -> None:
+    manifest = run(make("2024-01-01.csv", "code,deepness\nRTM,24\n"), "ingest")
+    assert (manifest.outcome, manifest.problem.code) == ("failed", "GH2010")
+    assert "depth" in manifest.problem.message
+
+
+def test_a_repeated_column_is_refused(make: Make) -> None:
+    manifest = run(make("2024-01-01.csv", "code,depth,depth\nRTM,24,25\n"), "ingest")
+    assert (manifest.outcome, manifest.problem.code) == ("failed", "GH2011")
+
+
+def test_a_failing_rule_blocks_publishing_and_is_named_with_its_value(make: Make) -> None:
+    context = make("2024-01-01.csv", GOOD, quality={"rules": "Rules = [ RowCount > 10 ]"})
+    manifest = fused(context)
+    assert (manifest.outcome, manifest.problem.code, manifest.published) == ("failed", "GH3001", False)
+    assert "RowCount > 10" in manifest.problem.message
+    assert not Path(context.table_location("curated.ports")).exists()
+
+
+def test_a_failing_rule_that_only_warns_does_not_block(make: Make) -> None:
+    manifest = fused(make("2024-01-01.csv", GOOD, quality={"warn": "Rules = [ RowCount > 10 ]"}))
+    assert (manifest.outcome, manifest.published) == ("passed", True)
+    assert ("RowCount > 10", "failed", "warn") in [(r.rule, r.outcome, r.severity) for r in manifest.quality]
+
+
+def test_rules_that_are_no_dqdl_are_a_configuration_error(make: Make) -> None:
+    context = make("2024-01-01.csv", GOOD, quality={"rules": "Rules = [ RowCuont > "})
+    run(context, "ingest", "process")
+    with pytest.raises(ConfigError, match="GH1030"):
+        run(context, "validate")
+
+
+def test_the_sql_engine_reads_the_view_staging(make: Make) -> None:
+    sql = "SELECT code, round(depth) AS depth, released_on FROM staging"
+    context = make("2024-01-01.csv", GOOD, sql=sql, process={"engine": "glue_sql", "sql": "model.sql"})
+    fused(context)
+    assert [row[:2] for row in table(context)] == [("ANR", 17.0), ("HAM", 16.0), ("RTM", 24.0)]
+
+
+def test_a_transform_that_drops_a_key_is_refused_before_it_runs(make: Make) -> None:
+    sql = "SELECT depth, released_on FROM staging"
+    context = make("2024-01-01.csv", GOOD, sql=sql, process={"engine": "glue_sql", "sql": "model.sql"})
+    run(context, "ingest")
+    with pytest.raises(ConfigError, match=r"GH1022.*code"):
+        run(context, "process")
+    assert not Path(context.environment.processed).exists()
+
+
+def test_a_transform_that_no_wheel_has_is_a_configuration_error(make: Make) -> None:
+    context = make("2024-01-01.csv", GOOD, process={"engine": "glue_pyspark", "transforms": ["ports.none:at_all"]})
+    run(context, "ingest")
+    with pytest.raises(ConfigError, match="GH1021"):
+        run(context, "process")
+
+
+def test_without_history_a_table_is_replaced_by_each_batch_once(make: Make) -> None:
+    first = make("2024-01-01.csv", GOOD, history=None)
+    fused(first)
+    second = make("2024-02-01.csv", "code,depth\nRTM,1\nHAM,2\n", history=None)
+    fused(second)
+    again = fused(second)
+    assert again.tables[0].version_before == again.tables[0].version_after == 1
+    rows = second.spark.read.format("delta").load(second.table_location("curated.ports")).collect()
+    assert sorted((row.code, row.depth) for row in rows) == [("HAM", 2.0), ("RTM", 1.0)]
+
+
+def test_what_a_later_stage_wrote_is_independent_of_the_engine_session(make: Make) -> None:
+    context = make("2024-01-01.csv", GOOD)
+    run(context, "ingest")
+    moved = replace(context, spark=context.spark.newSession())
+    assert run(moved, "process").counts.out == 3
