@@ -10,9 +10,11 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from gluehouse.errors import SetupError
 
 from gluehouse_local import wheelhouse
 from gluehouse_local.setup import stamp
@@ -27,6 +29,7 @@ PACKAGES = ("gluehouse", "airports")
 # CloudFormation reads both from the release: inline, a template may have 51,200 bytes and no file beside it.
 STACK = ("deploy/template.yaml", "statemachines/pipeline.asl.json")
 KEEP = 3
+_WHEELS = (".wheels.txt", ".lambda-control.txt", ".lambda-transform.txt")
 # Of a Lambda's modules only what it imports: a cold start loads less, and unpacked they must stay under 250 MB.
 _NOT_IN_LAMBDA = re.compile(
     r"^pyarrow/(tests|include|src)/|^pyarrow/(libarrow_|libarrow_python_|_)flight\b|\.(pxd|pyx|pxi|h|cc|c)$"
@@ -98,46 +101,52 @@ def wheel_sources(at: Checkout) -> Iterator[Path]:
 
 
 def _inputs(at: Checkout) -> list[Path]:
-    pins = [at.pins(f".{name}") for name in ("wheels.txt", "lambda-control.txt", "lambda-transform.txt", "jars")]
+    pins = [at.pins(name) for name in (*_WHEELS, ".jars")]
     stack = [at.root / path for path in STACK]
     return [*wheel_sources(at), *sorted((at.root / "jobs").rglob("*.py")), *stack, *pins]
 
 
 def _fill(at: Checkout, folder: Path, tags: tuple[str, ...], progress: Progress) -> None:
     wheel = wheelhouse.build(at.root, wheel_sources(at), folder.parent, at.log, progress)
-    _gluewheels(at, folder, wheel, tags, progress)
+    pins = sorted({pin for name in _WHEELS for pin in modules(at.pins(name))})
+    fetched = wheelhouse.fetch(pins, tags, at.cache / "wheelhouse", at.log, progress)
+    _gluewheels(at, folder, wheel, fetched)
     for kind in ("control", "transform"):
-        _lambda_zip(at, folder, kind, wheel, tags, progress)
-    (folder / "jobs").mkdir()
+        _lambda_zip(at, folder, kind, wheel, fetched)
     shutil.copytree(at.root / "jobs" / "glue", folder / "jobs" / "glue", ignore=shutil.ignore_patterns("__pycache__"))
     for path in STACK:
         (folder / path).parent.mkdir(exist_ok=True)
         shutil.copyfile(at.root / path, folder / path)
-    (folder / "jars").mkdir()
-    at.java()
-    for jar in jars(at.pins(".jars"))["extra"]:
-        shutil.copyfile(at.jars / "extra" / jar.file_name, folder / "jars" / jar.file_name)
+    _jars(at, folder)
 
 
-def _gluewheels(at: Checkout, folder: Path, wheel: Path, tags: tuple[str, ...], progress: Progress) -> None:
+def _gluewheels(at: Checkout, folder: Path, wheel: Path, fetched: Mapping[str, Path]) -> None:
     """The zip for `--additional-python-modules`: our wheel, what it needs beyond Glue's modules, and their pins."""
     pins = modules(at.pins(".wheels.txt"))
-    wheels = [wheel, *wheelhouse.fetch(pins, tags, at.cache / "wheelhouse", at.log, progress).values()]
-    content = {f"wheels/{one.name}": one.read_bytes() for one in wheels}
+    content = {f"wheels/{one.name}": one.read_bytes() for one in (wheel, *(fetched[pin] for pin in pins))}
     listed = "\n".join([f"gluehouse=={version(at.root)}", *pins]) + "\n"
     write_zip(folder / "wheels" / "gluehouse.gluewheels.zip", {**content, "wheels/requirements.txt": listed.encode()})
 
 
-def _lambda_zip(at: Checkout, folder: Path, kind: str, wheel: Path, tags: tuple[str, ...], progress: Progress) -> None:
+def _lambda_zip(at: Checkout, folder: Path, kind: str, wheel: Path, fetched: Mapping[str, Path]) -> None:
     """A Lambda's zip: the handlers at its root, our packages, and the modules of `<profile>.lambda-<kind>.txt`."""
-    pins = modules(at.pins(f".lambda-{kind}.txt"))
-    base = at.cache / "wheelhouse" / f"{PROFILE}-{kind}-{stamp.digest(RECIPE, *pins, *tags)}.zip"
+    wheels = [fetched[pin] for pin in modules(at.pins(f".lambda-{kind}.txt"))]
+    base = at.cache / "wheelhouse" / f"{PROFILE}-{kind}-{stamp.digest(RECIPE, *(one.name for one in wheels))}.zip"
     if not base.is_file():
-        found = wheelhouse.fetch(pins, tags, at.cache / "wheelhouse", at.log, progress).values()
-        content = {name: data for one in found for name, data in read_zip(one, _in_lambda)}
+        content = {name: data for one in wheels for name, data in read_zip(one, _in_lambda)}
         os.replace(write_zip(base.with_suffix(".new"), content), base)
     handlers = {path.name: path.read_bytes() for path in sorted((at.root / "jobs" / "lambda").glob("*.py"))}
     write_zip(folder / "lambda" / f"{kind}.zip", {**handlers, **dict(read_zip(wheel))}, base)
+
+
+def _jars(at: Checkout, folder: Path) -> None:
+    """The jars that Glue does not have, for `--extra-jars`. Raises SetupError GH7009 when they were not fetched."""
+    (folder / "jars").mkdir()
+    for jar in jars(at.pins(".jars"))["extra"]:
+        fetched = at.jars / "extra" / jar.file_name
+        if not fetched.is_file():
+            raise SetupError("GH7009", f"{fetched} is missing.", "Run `make setup`.")
+        shutil.copyfile(fetched, folder / "jars" / jar.file_name)
 
 
 def _in_lambda(name: str) -> bool:

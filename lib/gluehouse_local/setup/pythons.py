@@ -25,8 +25,18 @@ _NOT_OURS = (
     "PIP_REQUIRE_VIRTUALENV",
     "PIP_CONSTRAINT",
 )
-_OFFLINE = ("NewConnectionError", "ConnectTimeoutError", "Temporary failure in name resolution", "SSLError",
-            "Connection refused", "ReadTimeoutError", "ProxyError", "ConnectionResetError")  # fmt: skip
+# The last one is all that pip says when it may not retry.
+_OFFLINE = (
+    "NewConnectionError",
+    "ConnectTimeoutError",
+    "ConnectionResetError",
+    "Connection refused",
+    "ProxyError",
+    "ReadTimeoutError",
+    "SSLError",
+    "Temporary failure in name resolution",
+    "(from versions: none)",
+)
 
 
 def pip_environment(given: Mapping[str, str]) -> dict[str, str]:
@@ -75,7 +85,7 @@ def pip_error(output: str, log: Path) -> SetupError:
         return SetupError("GH7003", "the disk is full.", "Free some space, then run the same command again.")
     if any(sign in output for sign in _OFFLINE):
         return SetupError(
-            "GH7004", f"the Python package registry could not be reached ({last}).",
+            "GH7004", f"the Python package registry could not be reached, or does not serve this at all ({last}).",
             "Check the network and the proxy; behind a mirror set PIP_INDEX_URL, behind an own certificate "
             f"authority set PIP_CERT. Full output: {log}",
         )  # fmt: skip
