@@ -24,13 +24,14 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from gluehouse.cli.compile import compile_all, write_artifacts
 from gluehouse.spec.environment import Environment
+from gluehouse.spec.pipeline import CompiledPipeline
 
 REGION = "us-east-1"
 ROOT = Path(__file__).resolve().parents[2]
 CODE = "unit-code"
 
 
-@pytest.fixture()
+@pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every boto3 client of the test talks to an empty MiniStack."""
     for name, value in {
@@ -46,34 +47,41 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name)
     session = botocore.session.get_session()
     session.register("before-send", _answer)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", boto3.Session(botocore_session=session))
+    # One client a service: making one takes 30 ms, and a run makes dozens.
+    monkeypatch.setattr(boto3, "client", functools.cache(boto3.Session(botocore_session=session).client))
     _reset()
     yield
     _reset()
 
 
-@pytest.fixture()
-def stack(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+@pytest.fixture
+def stack(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
     """deploy/template.yaml as it is, deployed; control Lambdas are the real handlers, Glue runs are scripted."""
     deployed = Stack(tmp_path)
     monkeypatch.setenv("GLUEHOUSE_ENVIRONMENT", deployed.outputs["Environment"])
     _in_front_of_ministack(deployed)
-    yield deployed
+    return deployed
 
 
-@pytest.fixture()
+@pytest.fixture
 def handler() -> Callable[[str], ModuleType]:
     return _handler
 
 
+@functools.cache
 def _handler(name: str) -> ModuleType:
-    """jobs/lambda/<name>.py as a fresh module."""
+    """The module jobs/lambda/<name>.py, which Lambda finds by its file alone."""
     spec = importlib.util.spec_from_file_location(f"lambda_{name}", ROOT / "jobs/lambda" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@functools.cache
+def _compiled() -> dict[str, CompiledPipeline]:
+    return compile_all(ROOT)
 
 
 class Stack:
@@ -92,7 +100,9 @@ class Stack:
             Key="releases/r1/statemachines/pipeline.asl.json",
             Body=(ROOT / "statemachines/pipeline.asl.json").read_bytes(),
         )
-        s3.put_object(Bucket=CODE, Key="releases/r1/deploy/template.yaml", Body=(ROOT / "deploy/template.yaml").read_bytes())
+        s3.put_object(
+            Bucket=CODE, Key="releases/r1/deploy/template.yaml", Body=(ROOT / "deploy/template.yaml").read_bytes()
+        )
         given = {"EnvironmentName": "unit", "CodeBucket": CODE, "Release": "r1", "IsLocal": "true"}
         formation = boto3.client("cloudformation")
         formation.create_stack(
@@ -108,7 +118,7 @@ class Stack:
 
     def publish(self, **changed: dict[str, Any]) -> None:
         """Publish the pipelines of config/; ``changed`` overrides fields of one, as {"airports": {"execution": …}}."""
-        compiled = compile_all(ROOT)
+        compiled = dict(_compiled())
         for name, fields in changed.items():
             spec = compiled[name].spec.model_copy(update=fields)
             compiled[name] = compiled[name].model_copy(update={"spec": spec}).sealed()

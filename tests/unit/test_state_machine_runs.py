@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from typing import Any
 
 import boto3
@@ -11,7 +12,7 @@ import pytest
 from gluehouse.aws import executions, storage
 from gluehouse.aws.ledger import DynamoLedger
 from gluehouse.aws.table_lock import DynamoTableLock, tables_held_by
-from gluehouse.errors import ConfigError, InfrastructureError
+from gluehouse.errors import ConfigError, InfrastructureError, TableLockHeld
 from gluehouse.spec.manifest import Manifest, Problem
 from gluehouse.spec.plan import RunPlan
 
@@ -57,7 +58,7 @@ def failing(error: Exception, times: int = 99, then: Any = None) -> Any:
     return run
 
 
-@pytest.fixture()
+@pytest.fixture
 def machine(stack: Any) -> Any:
     """The stack with all stages passing, both ways to execute."""
     stack.publish(airports={"execution": "staged"})
@@ -111,7 +112,13 @@ def test_a_fused_run_is_one_glue_run_before_the_same_gate(machine: Any) -> None:
     execution = dropped(machine)
     assert machine.ended(execution)["status"] == "SUCCEEDED"
     assert machine.runs == ["run_pipeline"]
-    assert machine.states(execution)[4:9] == ["ChooseExecution", "RunFused", "ReadManifest", "QualityGate", "RecordSuccess"]
+    assert machine.states(execution)[4:9] == [
+        "ChooseExecution",
+        "RunFused",
+        "ReadManifest",
+        "QualityGate",
+        "RecordSuccess",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -191,12 +198,34 @@ def test_a_failure_before_any_plan_is_told_and_recorded_and_fails(machine: Any) 
     assert (row.pipeline, row.status) == ("_unplanned", "FAILED")
 
 
-def test_a_held_lock_is_waited_for_and_not_stolen(machine: Any) -> None:
+def test_a_held_lock_is_waited_for(machine: Any, handler: Any) -> None:
     other = DynamoTableLock(machine.outputs["LockTable"], "curated.airports", "someone", 900)
     other.acquire()
-    found = machine.ended(dropped(machine))
+    tries: list[str] = []
+
+    def lock(event: dict[str, Any]) -> Any:
+        tries.append(event["action"])
+        if len(tries) == 4:
+            other.release()
+        return handler("table_lock").handler(event)
+
+    machine.lambdas["table-lock"] = lock
+    assert machine.ended(dropped(machine))["status"] == "SUCCEEDED"
+    assert tries == ["acquire"] * 4 + ["release"]
+
+
+def test_the_wait_for_a_lock_is_bounded_and_the_lock_is_not_stolen(machine: Any) -> None:
+    def held(event: dict[str, Any]) -> Any:
+        if event["action"] == "acquire":
+            raise TableLockHeld("GH6001", "run someone holds the lock")
+        return {"released": []}
+
+    machine.lambdas["table-lock"] = held
+    execution = dropped(machine)
+    found = machine.ended(execution)
     assert (found["status"], found["error"]) == ("FAILED", "GH6001")
-    assert owned(machine, "someone") == ["curated.airports"]
+    assert machine.states(execution)[-2:] == ["ReleaseAfterFailure", "Fail"]
+    assert machine.runs == []
 
 
 def test_an_alert_that_cannot_be_sent_is_recorded_and_does_not_hide_the_first_error(machine: Any) -> None:
@@ -261,8 +290,6 @@ def test_an_aborted_execution_is_swept_once(machine: Any) -> None:
     machine.glue["transform_spark"] = stop
     execution = dropped(machine)
     assert machine.ended(execution)["status"] == "ABORTED"
-    import time
-
     give_up = time.monotonic() + 5
     while (row := ledger(machine).of_run("run-1")) is None or row.swept_at is None:
         assert time.monotonic() < give_up
