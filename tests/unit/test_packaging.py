@@ -190,6 +190,8 @@ def test_only_the_last_releases_are_kept(tmp_path: Path) -> None:
 def test_a_zip_is_the_same_bytes_whatever_the_order_and_the_hour(tmp_path: Path) -> None:
     one = write_zip(tmp_path / "one.zip", {"b": b"2", "a": b"1"}).read_bytes()
     assert write_zip(tmp_path / "two.zip", {"a": b"1", "b": b"2"}).read_bytes() == one
+    with zipfile.ZipFile(tmp_path / "one.zip") as archive:
+        assert [(entry.filename, entry.date_time[0]) for entry in archive.infolist()] == [("a", 1980), ("b", 1980)]
 
 
 def test_a_zip_on_top_of_another_has_both_and_never_a_name_twice(tmp_path: Path) -> None:
