@@ -180,7 +180,7 @@ def test_any_other_error_of_a_job_ends_the_run_at_once(machine: Any) -> None:
     machine.glue["publish"] = failing(ConfigError("GH1001", "no such column", "Correct it."))
     take = machine.inbox()
     found = machine.ended(dropped(machine))
-    assert (found["error"], found["cause"]) == ("GH1001", "no such column")
+    assert (found["error"], found["cause"]) == ("GH1001", "GH1001: no such column")
     assert machine.runs.count("publish") == 1
     event = next(message for message in take() if "detail" in message)
     assert event["detail"]["published"] == "unknown"

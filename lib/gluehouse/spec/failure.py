@@ -39,6 +39,8 @@ _DIED = re.compile(
     r"exit code|exit status|[Cc]ontainer .*(killed|lost)|[Ee]xecutor.*lost|[Ii]nternal service|signal"
     r"|OutOfMemory|[Rr]untime exited|[Ss]park context.*(stopped|shut)"
 )
+# Glue's job insights put this before the message of a job that was started without our template.
+_INSIGHT = re.compile(r"^(Error Category: [^;]*; )?(Failed Line Number: \d+; )?")
 _NAME = re.compile(r"^((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(?:: (\[[A-Z][A-Z0-9_.]*\]))?")
 
 
@@ -84,7 +86,7 @@ def _parsed(cause: str) -> dict[str, Any]:
 
 
 def _glue_run(state: str, run: dict[str, Any]) -> Failure:
-    text, run_state = str(run.get("ErrorMessage") or ""), run["JobRunState"]
+    text, run_state = _INSIGHT.sub("", str(run.get("ErrorMessage") or "")), run["JobRunState"]
     name = f"{run.get('JobName', 'a job')} ({run.get('Id', 'no id')})"
     log = f"{run.get('LogGroupName') or '/aws-glue/jobs'} {run.get('Id', '')}".strip()
     if code_of(text):
