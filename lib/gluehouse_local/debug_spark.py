@@ -8,7 +8,9 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from gluehouse_local.environments import CHECKOUT, Environments
+from gluehouse_local.environments import CHECKOUT
+from gluehouse_local.setup import java
+from gluehouse_local.setup.main import Checkout
 
 SETTINGS = {
     "spark.master": "local[2]",
@@ -33,15 +35,22 @@ def jars(root: Path = CHECKOUT, profile: str = "glue-5.1") -> list[Path]:
 
 
 def java_home() -> str:
-    """The Java that the set-up chose; raises SetupError GH7102 where it is gone."""
-    return str(Environments.of_checkout().java_home)
+    """The Java that the set-up chose, else the machine's own: the Glue image has a Java 17 and needs no set-up.
+
+    Raises SetupError GH7009 where there is neither.
+    """
+    at = Checkout(CHECKOUT)
+    chosen = java.recorded(at.java_file) or java.on_machine(os.environ)[0]
+    return (chosen or at.java()).home
 
 
 def session(name: str = "gluehouse") -> SparkSession:
     """A session as small as a laptop wants it; it takes Java 17 from where the set-up found it."""
     os.environ["JAVA_HOME"] = java_home()
     os.environ["PYSPARK_PYTHON"] = sys.executable
-    builder = SparkSession.builder.appName(name).config("spark.jars", ",".join(map(str, jars())))
+    builder = SparkSession.builder.appName(name)
+    if jars():
+        builder = builder.config("spark.jars", ",".join(map(str, jars())))
     for key, value in SETTINGS.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
