@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import zlib
 
 from gluehouse.errors import InputError
@@ -56,7 +57,7 @@ def check_looks(found: ObjectRef, source: FileSource, contract: Contract, head: 
     text = _text(found.uri, source, _opened(found.uri, head))
     if source.format == "json" and not text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
         raise InputError("GH2005", f"{found.uri} does not begin with {{ or [, so it is no JSON.", _DELIVER)
-    if source.format == "csv":
+    if source.format == "csv" and ("\n" in text or (found.size <= len(head) and len(text) < HEAD_BYTES)):
         _check_header(found.uri, source, contract, text)
 
 
@@ -89,8 +90,8 @@ def _text(uri: str, source: FileSource, head: bytes) -> str:
 
 def _check_header(uri: str, source: FileSource, contract: Contract, text: str) -> None:
     expected = [name for name in contract.column_names if name not in source.key_columns]
-    line = text.lstrip("\ufeff").split("\n", 1)[0].rstrip("\r")
-    header = next(csv.reader([line], delimiter=source.csv.delimiter, quotechar=source.csv.quote), [])
+    lines = io.StringIO(text.lstrip("\ufeff"), newline="")
+    header = next(csv.reader(lines, delimiter=source.csv.delimiter, quotechar=source.csv.quote), [])
     missing = [name for name in expected if name not in {column.strip() for column in header}]
     if missing:
         # Only the contract's own names: where the header is missing, the first line is a row.
