@@ -99,7 +99,7 @@ class Demo:
 
     def version(self) -> int:
         """The newest commit of the curated table."""
-        return max(int(commit.stem) for commit in (self.table / "_delta_log").glob("[0-9]*.json"))
+        return max(int(commit.stem) for commit in (self.table / "_delta_log").glob("[0-9]" * 20 + ".json"))
 
     def _manifests(self, run_id: str) -> list[Manifest]:
         folder = self._aws.object_path(self.environment.run_uri(PIPELINE, run_id))

@@ -20,6 +20,7 @@ Handler = Callable[..., Awaitable[tuple[int, dict[str, str], bytes]]]
 KEPT = ("ExecutionProperty", "ExecutionClass", "JobRunQueuingEnabled", "NotificationProperty", "JobMode")
 _CAPACITY = ("WorkerType", "NumberOfWorkers", "MaxCapacity", "ExecutionClass")
 _FROM_RUN_OR_JOB = ("Timeout", "SecurityConfiguration", *_CAPACITY)
+_NUMBERS = ("Timeout", "NumberOfWorkers")
 _STOPPABLE = ("STARTING", "RUNNING")
 
 
@@ -90,7 +91,7 @@ class GlueService:
             "ExecutionTime": 0,
             "GlueVersion": job.get("GlueVersion") or "5.1",
             "LogGroupName": str(log),
-            **{key: value for key, value in chosen.items() if value not in (None, "")},
+            **{key: _as_glue_has_it(key, value) for key, value in chosen.items() if value not in (None, "")},
         }
 
         def start_with(work: Path, log: Path) -> Launch:
@@ -172,6 +173,11 @@ def http_handler(service: GlueService, rest: Handler) -> Handler:
         return status, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(answer).encode()
 
     return handle
+
+
+def _as_glue_has_it(setting: str, value: Any) -> Any:
+    """CloudFormation hands numbers over as text; Glue has them as numbers."""
+    return int(value) if setting in _NUMBERS else value
 
 
 def keep_job_settings(glue: Any, provisioners: Any) -> None:

@@ -97,4 +97,5 @@ def _states(history: list[dict[str, Any]]) -> Iterator[tuple[str, float]]:
 
 def _error(event: dict[str, Any]) -> str:
     details: dict[str, str] = next((value for name, value in event.items() if name.endswith("EventDetails")), {})
-    return ": ".join(part for part in (details.get("error"), details.get("cause")) if part)
+    error, cause = details.get("error", ""), details.get("cause", "")
+    return cause if cause.startswith(error) else f"{error}: {cause}"
