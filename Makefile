@@ -22,11 +22,11 @@ demo: setup  ## the whole pipeline on this machine: real Step Functions definiti
 # One process a folder: a Spark session does not live on into the next one's memory.
 test: setup  ## every test: the fast ones, then Spark, history tables, the local AWS, the state machine end to end
 	@set -e; for folder in $(filter-out tests/conftest.py,$(wildcard tests/unit tests/spec tests/spark tests/history tests/delta tests/local tests/e2e)); do \
-	  echo "== $$folder"; extra=; [ $$folder != tests/unit ] || extra=lib; \
+	  echo "== $$folder"; extra=; [ $$folder != tests/unit ] || extra="lib --doctest-modules"; \
 	  $(VENV)/python -m pytest $$folder $$extra; done
 
 test-fast: setup  ## the tests that start no Spark and no service
-	@$(VENV)/python -m pytest tests/unit lib -m "not spark and not e2e"
+	@$(VENV)/python -m pytest tests/unit lib --doctest-modules -m "not spark and not e2e"
 
 lint: setup  ## style and common mistakes (ruff), the Dockerfile (hadolint)
 	@$(VENV)/ruff check .
