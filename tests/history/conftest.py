@@ -34,6 +34,11 @@ def make_session(name: str) -> SparkSession:
         "spark.driver.memory": "1500m",
         "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
         "spark.sql.session.timeZone": "UTC",
+        # Tiny data under ever new plans: compiling them costs far more than interpreting them.
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.autoBroadcastJoinThreshold": "1000000",
     }
     for key, value in settings.items():
         builder = builder.config(key, value)
