@@ -22,8 +22,9 @@ class Environments:
     """Absolute paths of everything a Glue run or a Lambda is started with.
 
     ``glue_python`` and ``lambda_python`` are interpreters; ``glue_delta`` is a directory of Python modules and
-    ``base_jars``, ``delta_jars`` are directories of jars; ``modules`` is where named modules are installed, by hash.
-    ``spark_submit`` is Spark's own launcher unless a test puts a lighter program in its place.
+    ``base_jars``, ``delta_jars`` are directories of jars. ``modules`` is where named modules are installed, by hash,
+    and ``archives`` where class archives are that let Spark start quicker. ``spark_submit`` is Spark's own launcher
+    unless a test puts a lighter program in its place.
     """
 
     glue_python: Path
@@ -32,6 +33,7 @@ class Environments:
     delta_jars: Path
     lambda_python: Path
     modules: Path
+    archives: Path
     java_home: Path | None = None
     spark_submit: Path | None = None
 
@@ -51,6 +53,7 @@ class Environments:
             delta_jars=jars / "delta",
             lambda_python=cache / "lambda-3.11" / "bin" / "python",
             modules=cache / "modules",
+            archives=cache / "class-archives",
             java_home=Path(chosen_java.home) if chosen_java else None,
         )
         found.check()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gluehouse_local import glue_arguments, spark_settings
+from gluehouse_local import class_archive, glue_arguments, spark_settings
 from gluehouse_local.artifacts import download
 from gluehouse_local.environments import Environments
 from gluehouse_local.python_modules import interpreter_with
@@ -39,13 +39,16 @@ def container_variables(endpoint: str, region: str = "us-east-1") -> dict[str, s
     }
 
 
-def _jars(arguments: dict[str, str], places: Environments, s3: Any, work: Path) -> list[Path]:
-    """The class path in order: the runtime's jars, Delta's when asked for, those of ``--extra-jars`` or these first."""
+def _jars(arguments: dict[str, str], places: Environments, s3: Any, work: Path) -> tuple[list[Path], list[Path]]:
+    """The jars ahead of Spark's own and those behind them.
+
+    The runtime's jars, Delta's when asked for, are ahead; those of ``--extra-jars`` behind, or first of all.
+    """
     runtime = sorted(places.base_jars.glob("*.jar"))
     if "delta" in glue_arguments.paths(arguments.get("--datalake-formats", "")):
         runtime += sorted(places.delta_jars.glob("*.jar"))
     extra = [download(s3, uri, work / "jars") for uri in glue_arguments.paths(arguments.get("--extra-jars", ""))]
-    return extra + runtime if arguments.get("--user-jars-first") == "true" else runtime + extra
+    return (extra + runtime, []) if arguments.get("--user-jars-first") == "true" else (runtime, extra)
 
 
 def _python_path(arguments: dict[str, str], places: Environments, s3: Any, work: Path) -> list[Path]:
@@ -80,8 +83,12 @@ def prepare(
         log,
     )
     (work / "tmp").mkdir(parents=True, exist_ok=True)
-    settings = spark_settings.defaults(endpoint, _jars(arguments, places, s3, work), work)
-    spark_settings.write(work / "conf", settings)
+    ahead, behind = _jars(arguments, places, s3, work)
+    options = " ".join(
+        (spark_settings.JAVA_OPTIONS, spark_settings.log_options(work / "conf"), *class_archive.options(places))
+    )
+    spark_settings.write(work / "conf", spark_settings.defaults(endpoint, ahead, work, options))
+    properties = ["--properties-file", str(work / "conf" / "spark-defaults.conf")]
     conf = [text for pair in glue_arguments.spark_conf(arguments.get("--conf", "")) for text in ("--conf", pair)]
     python_path = _python_path(arguments, places, s3, work)
     search = [str(python.parent), *([f"{places.java_home}/bin"] if places.java_home else []), _SYSTEM_PATH]
@@ -92,7 +99,8 @@ def prepare(
         "HOME": str(work),
         "TMPDIR": str(work / "tmp"),
         "SPARK_HOME": str(places.spark_home()),
-        "SPARK_CONF_DIR": str(work / "conf"),
+        "SPARK_CONF_DIR": str(class_archive.empty_directory(places)),
+        **({"SPARK_DIST_CLASSPATH": ":".join(str(jar) for jar in behind)} if behind else {}),
         "SPARK_LOCAL_DIRS": str(work / "tmp"),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "PYSPARK_PYTHON": str(python),
@@ -101,4 +109,4 @@ def prepare(
         **({"PYTHONPATH": ":".join(str(entry) for entry in python_path)} if python_path else {}),
     }
     script_arguments = glue_arguments.script_arguments(arguments, job["Name"], run_id)
-    return Launch([str(places.launcher()), *conf, str(script), *script_arguments], variables, work)
+    return Launch([str(places.launcher()), *properties, *conf, str(script), *script_arguments], variables, work)

@@ -20,6 +20,7 @@ from gluehouse_local.glue_environment import container_variables
 from gluehouse_local.reaper import Guard, end_group
 
 _BOOTSTRAP = Path(__file__).with_name("lambda_bootstrap.py")
+_SHAPING = ("FunctionArn", "Handler", "Runtime", "MemorySize", "Environment")
 _RESERVED = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
@@ -102,12 +103,12 @@ class Worker:
 
 
 class LambdaRuntime:
-    """The warm workers of all functions, keyed by configuration and code; as many as run at once."""
+    """The warm workers of all functions, as many as run at once; new code or settings take new workers."""
 
     def __init__(self, places: Environments, endpoint: str, state: Path, guard: Guard) -> None:
         self._places, self._endpoint, self._guard = places, endpoint, guard
         self._code, self._logs = state / "lambda", state / "logs" / "lambda"
-        self._idle: dict[str, list[Worker]] = {}
+        self._idle: dict[str, list[tuple[str, Worker]]] = {}
         self._all: set[Worker] = set()
         self._lock = threading.Lock()
         self._code.mkdir(parents=True, exist_ok=True)
@@ -118,7 +119,8 @@ class LambdaRuntime:
         if not code:
             return _error("Runtime.InvalidEntrypoint", "The function has no code")
         seconds = float(config.get("Timeout") or 3)
-        key = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode() + code).hexdigest()
+        shape = json.dumps([config.get(name) for name in _SHAPING], sort_keys=True, default=str)
+        key = hashlib.sha256(shape.encode() + code).hexdigest()
         worker = self._take(key, config, code)
         message = {
             "event": event,
@@ -138,13 +140,19 @@ class LambdaRuntime:
             self._drop(worker)
             return _error("Runtime.ExitError", f"{about} Runtime exited with an error")
         with self._lock:
-            self._idle.setdefault(key, []).append(worker)
+            self._idle.setdefault(config["FunctionName"], []).append((key, worker))
         return answer
 
     def _take(self, key: str, config: dict[str, Any], code: bytes) -> Worker:
         with self._lock:
-            if self._idle.get(key):
-                return self._idle[key].pop()
+            idle = self._idle.pop(config["FunctionName"], [])
+            fit = [worker for its_key, worker in idle if its_key == key]
+            self._idle[config["FunctionName"]] = [(key, worker) for worker in fit[1:]]
+        for its_key, worker in idle:
+            if its_key != key:
+                self._drop(worker)
+        if fit:
+            return fit[0]
         log = self._logs / f"{config['FunctionName']}.log"
         worker = Worker(config, _unpacked(code, self._code), self._places, self._endpoint, log)
         self._guard.watch(worker.process.pid)

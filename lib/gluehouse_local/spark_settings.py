@@ -22,10 +22,14 @@ logger.fields.level = error
 """
 
 
-def defaults(endpoint: str, classpath: list[Path], work: Path) -> dict[str, str]:
-    """Settings for one run: S3A on ``endpoint``, ``classpath`` for driver and executor, scratch space in ``work``.
+# Half the start-up time and memory of the defaults.
+JAVA_OPTIONS = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Duser.timezone=UTC"
 
-    SerialGC, C1 and two partitions halve start-up and memory; the jobs themselves set none of this.
+
+def defaults(endpoint: str, classpath: list[Path], work: Path, java_options: str = JAVA_OPTIONS) -> dict[str, str]:
+    """Settings for one run: S3A on ``endpoint``, ``classpath`` ahead of Spark's own, scratch space in ``work``.
+
+    Two partitions are enough here; the jobs themselves set none of this.
     """
     s3a = {
         "endpoint": endpoint,
@@ -44,7 +48,7 @@ def defaults(endpoint: str, classpath: list[Path], work: Path) -> dict[str, str]
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": "1g",
-        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Duser.timezone=UTC",
+        "spark.driver.extraJavaOptions": java_options,
         **({"spark.driver.extraClassPath": joined} if joined else {}),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -60,8 +64,12 @@ def defaults(endpoint: str, classpath: list[Path], work: Path) -> dict[str, str]
     }
 
 
+def log_options(directory: Path) -> str:
+    return f"-Dlog4j2.configurationFile=file:{directory / 'log4j2.properties'}"
+
+
 def write(directory: Path, settings: dict[str, str]) -> None:
-    """A SPARK_CONF_DIR holding ``settings`` and a quiet log4j2."""
+    """Files in ``directory``: spark-defaults.conf with ``settings`` and a quiet log4j2.properties."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
     (directory / "log4j2.properties").write_text(_LOG4J)

@@ -88,6 +88,4 @@ def zipped(files: dict[str, bytes | str]) -> bytes:
 
 def gluewheels(*wheels: tuple[str, bytes], requirements: str) -> bytes:
     """A ``.gluewheels.zip``: the folder ``wheels`` with the wheels and requirements.txt."""
-    return zipped(
-        {"wheels/requirements.txt": requirements, **{f"wheels/{name}": content for name, content in wheels}}
-    )
+    return zipped({"wheels/requirements.txt": requirements, **{f"wheels/{name}": content for name, content in wheels}})

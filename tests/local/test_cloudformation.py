@@ -6,12 +6,14 @@ import json
 from typing import Any
 
 import pytest
-
 from gluehouse_local.inbox import Inbox
 from gluehouse_local.server import LocalAws
+
 from tests.local.glue_jobs import GlueJobs, wait_for, zipped
 
-TRUST = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+TRUST = {
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}]
+}
 DEFINITION = {
     "QueryLanguage": "JSONata",
     "StartAt": "Plan",
@@ -104,7 +106,11 @@ TEMPLATE = {
             Target={"Arn": attribute("Machine"), "RoleArn": attribute("Role"), "Input": '{"pipeline": "airports"}'},
         ),
     },
-    "Outputs": {"Machine": {"Value": ref("Machine")}, "Topic": {"Value": ref("Topic")}, "Daily": {"Value": ref("Daily")}},
+    "Outputs": {
+        "Machine": {"Value": ref("Machine")},
+        "Topic": {"Value": ref("Topic")},
+        "Daily": {"Value": ref("Daily")},
+    },
 }
 
 

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-
 from gluehouse_local.server import LocalAws
+
 from tests.local.glue_jobs import zipped
 
 
@@ -48,13 +48,17 @@ def test_an_error_carries_the_name_of_its_class(functions: Functions) -> None:
 
 
 def test_what_a_function_prints_is_logged_and_never_taken_for_its_answer(aws: LocalAws, functions: Functions) -> None:
-    functions.create("def handler(e, c):\n    print('{\"body\": 1}')\n    return {'got': e, 'id': len(c.aws_request_id)}")
+    functions.create(
+        "def handler(e, c):\n    print('{\"body\": 1}')\n    return {'got': e, 'id': len(c.aws_request_id)}"
+    )
     assert functions.invoke({"a": [1, None]}) == (None, {"got": {"a": [1, None]}, "id": 36})
     assert '{"body": 1}' in (aws.state / "logs" / "lambda" / "fn.log").read_text()
 
 
 def test_a_function_sees_boto3_its_zip_and_nothing_of_ours(functions: Functions) -> None:
-    code = "import importlib.util as u, os, boto3, inside\nNAMES = ['gluehouse', 'gluehouse_local', 'pydantic', 'click',"
+    code = (
+        "import importlib.util as u, os, boto3, inside\nNAMES = ['gluehouse', 'gluehouse_local', 'pydantic', 'click',"
+    )
     code += "'pyspark', 'ministack', 'glue_runner']\n"
     code += "def handler(e, c): return [[n for n in NAMES if u.find_spec(n)], inside.WORD, os.environ['GIVEN']]"
     functions.create(code, more={"inside.py": "WORD = 'zip'"}, Environment={"Variables": {"GIVEN": '{"a": 1}'}})
@@ -71,7 +75,9 @@ def test_a_dependency_left_out_of_the_zip_fails_the_function_here_too(functions:
 
 def test_a_function_reaches_the_local_services_without_being_told(aws: LocalAws, functions: Functions) -> None:
     aws.client("s3").create_bucket(Bucket="seen")
-    functions.create("import boto3\ndef handler(e, c): return [b['Name'] for b in boto3.client('s3').list_buckets()['Buckets']]")
+    functions.create(
+        "import boto3\ndef handler(e, c): return [b['Name'] for b in boto3.client('s3').list_buckets()['Buckets']]"
+    )
     assert functions.invoke() == (None, ["seen"])
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-
 from gluehouse.errors import SetupError
 from gluehouse_local.__main__ import main
 from gluehouse_local.environments import Environments
 from gluehouse_local.server import LocalAws, is_running
+
 from tests.local.glue_jobs import GlueJobs, wait_for
 from tests.local.owner import busy
 from tests.local.test_glue_runs import SLEEP, is_alive
@@ -159,14 +159,13 @@ def test_a_missing_environment_is_named_with_what_to_do(tmp_path: Path) -> None:
 
 
 def test_a_run_ends_when_its_execution_is_reset(aws: LocalAws) -> None:
-    jobs = GlueJobs(aws)
+    jobs, states = GlueJobs(aws), aws.client("stepfunctions")
     jobs.create(SLEEP)
-    definition = {"StartAt": "A", "States": {"A": {"Type": "Task", "End": True}}}
-    definition["States"]["A"] |= {"Resource": "arn:aws:states:::glue:startJobRun.sync", "Parameters": {"JobName": "job"}}  # type: ignore[index]
-    states = aws.client("stepfunctions")
+    task = {"Type": "Task", "Resource": "arn:aws:states:::glue:startJobRun.sync", "Parameters": {"JobName": "job"}}
+    definition = {"StartAt": "A", "States": {"A": {**task, "End": True}}}
     machine = states.create_state_machine(name="m", roleArn="arn:aws:iam::0:role/x", definition=json.dumps(definition))
     states.start_execution(stateMachineArn=machine["stateMachineArn"])
     wait_for(lambda: aws.status()["runs"])
     aws.reset()
     assert aws.status()["runs"] == []
-    assert aws.client("stepfunctions").list_state_machines()["stateMachines"] == []
+    assert states.list_state_machines()["stateMachines"] == []

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-
 from gluehouse_local.inbox import Inbox
 from gluehouse_local.server import LocalAws
 from gluehouse_local.stepfunctions import _paced, run_as_output
+
 from tests.local.glue_jobs import GlueJobs, wait_for
 from tests.local.test_glue_runs import SLEEP, is_alive, processes_in
 from tests.local.test_lambda import Functions
@@ -128,7 +128,8 @@ def started_processes(jobs: GlueJobs) -> tuple[str, list[int]]:
         found = processes_in(jobs.log(runs[0]["Id"]))
         return (runs[0]["Id"], found) if len(found) == 2 else None
 
-    return tuple(wait_for(two))  # type: ignore[return-value]
+    found: tuple[str, list[int]] = wait_for(two)
+    return found
 
 
 def test_a_stopped_execution_stays_aborted_and_ends_its_glue_process(machine: Machine, jobs: GlueJobs) -> None:
@@ -164,7 +165,9 @@ def test_an_object_is_read_as_text_and_parsed_in_the_definition(machine: Machine
     aws.client("s3").create_bucket(Bucket="runs")
     aws.client("s3").put_object(Bucket="runs", Key="airports/r 1/ingest.json", Body='{"outcome": "passed", "é": 1}')
     arguments = {"Bucket": "runs", "Key": "{% 'airports/' & $states.input.run & '/ingest.json' %}"}
-    states = task("arn:aws:states:::aws-sdk:s3:getObject", arguments, Output="{% $parse($states.result.Body).outcome %}")
+    states = task(
+        "arn:aws:states:::aws-sdk:s3:getObject", arguments, Output="{% $parse($states.result.Body).outcome %}"
+    )
     assert machine.run(states, {"run": "r 1"}) == ("SUCCEEDED", "passed")
 
 
@@ -198,7 +201,9 @@ def test_a_runtime_error_is_caught_by_its_name_only(machine: Machine) -> None:
 
 def test_a_lambda_error_is_retried_and_caught_by_its_class(machine: Machine, aws: LocalAws) -> None:
     code = "class TableLockHeld(Exception): pass\nclass Other(Exception): pass\ncalls = []\ndef handler(e, c):\n"
-    code += "    calls.append(1)\n    if len(calls) < 3: raise TableLockHeld('GH6001: held')\n    raise Other('GH1001: no')"
+    code += (
+        "    calls.append(1)\n    if len(calls) < 3: raise TableLockHeld('GH6001: held')\n    raise Other('GH1001: no')"
+    )
     arn = Functions(aws).create(code)
     retry = {"ErrorEquals": ["TableLockHeld"], "MaxAttempts": 5, "IntervalSeconds": 1, "MaxDelaySeconds": 2}
     catch = [{**CAUGHT, "ErrorEquals": ["Other"]}]
@@ -228,7 +233,11 @@ def test_variables_choices_and_outputs_of_jsonata_are_right(machine: Machine) ->
         },
         "Done": {
             "Type": "Succeed",
-            "Output": {"tables": "{% $tables %}", "n": "{% $attempts.Publish %}", "name": "{% $states.context.Execution.Name %}"},
+            "Output": {
+                "tables": "{% $tables %}",
+                "n": "{% $attempts.Publish %}",
+                "name": "{% $states.context.Execution.Name %}",
+            },
         },
         "Wrong": {"Type": "Fail", "Error": "Wrong"},
     }
@@ -238,7 +247,9 @@ def test_variables_choices_and_outputs_of_jsonata_are_right(machine: Machine) ->
 
 def test_the_end_of_every_execution_is_an_event(machine: Machine, aws: LocalAws) -> None:
     inbox = Inbox(aws, [], {"source": ["aws.states"], "detail": {"status": ["ABORTED", "FAILED", "TIMED_OUT"]}})
-    execution = machine.start({"Slow": {"Type": "Wait", "Seconds": 1, "Next": "No"}, "No": {"Type": "Fail", "Error": "E"}})
+    execution = machine.start(
+        {"Slow": {"Type": "Wait", "Seconds": 1, "Next": "No"}, "No": {"Type": "Fail", "Error": "E"}}
+    )
     told = machine.ended(execution)
     (event,) = inbox.wait()
     assert event.about == "Step Functions Execution Status Change"
