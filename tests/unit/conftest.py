@@ -45,13 +45,18 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv(name, value)
     for name in [name for name in os.environ if name.startswith("AWS_PROFILE")]:
         monkeypatch.delenv(name)
-    session = botocore.session.get_session()
-    session.register("before-send", _answer)
-    # One client a service: making one takes 30 ms, and a run makes dozens.
-    monkeypatch.setattr(boto3, "client", functools.cache(boto3.Session(botocore_session=session).client))
+    monkeypatch.setattr(boto3, "client", _client)
     _reset()
     yield
     _reset()
+
+
+@functools.cache
+def _client(service: str) -> Any:
+    """One client a service for all tests: making one takes longer than what most tests do with it."""
+    session = botocore.session.get_session()
+    session.register("before-send", _answer)
+    return boto3.Session(botocore_session=session).client(service)  # type: ignore[call-overload]
 
 
 @pytest.fixture
@@ -80,6 +85,14 @@ def _handler(name: str) -> ModuleType:
 
 
 @functools.cache
+def _template() -> bytes:
+    """The template as MiniStack itself reads it: parsing its YAML is nine tenths of a deployment."""
+    from ministack.services.cloudformation import engine
+
+    return json.dumps(engine._parse_template((ROOT / "deploy/template.yaml").read_text(encoding="utf-8"))).encode()
+
+
+@functools.cache
 def _compiled() -> dict[str, CompiledPipeline]:
     return compile_all(ROOT)
 
@@ -100,9 +113,7 @@ class Stack:
             Key="releases/r1/statemachines/pipeline.asl.json",
             Body=(ROOT / "statemachines/pipeline.asl.json").read_bytes(),
         )
-        s3.put_object(
-            Bucket=CODE, Key="releases/r1/deploy/template.yaml", Body=(ROOT / "deploy/template.yaml").read_bytes()
-        )
+        s3.put_object(Bucket=CODE, Key="releases/r1/deploy/template.yaml", Body=_template())
         given = {"EnvironmentName": "unit", "CodeBucket": CODE, "Release": "r1", "IsLocal": "true"}
         formation = boto3.client("cloudformation")
         formation.create_stack(
