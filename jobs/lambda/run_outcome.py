@@ -14,9 +14,9 @@ from gluehouse.spec.notice import RunRef
 def handler(event: dict[str, Any], context: object = None) -> dict[str, Any]:
     """``event["action"]``: classify, record_success, record_failure or notification_failed; with ``run`` (the
     answer of ValidateInput) and ``execution_arn``. The recording ones answer the notice to send."""
-    if event["action"] == "classify":
-        return classify(event["failed"], event["attempts"])
     environment = wiring.environment_of_lambda()
+    if event["action"] == "classify":
+        return classify(event["failed"], event["attempts"], f"/gluehouse/{environment.name}/jobs")
     recorder = wiring.recorder(environment)
     run, now = _run(event, environment), datetime.now(UTC)
     if event["action"] == "record_success":
@@ -27,9 +27,9 @@ def handler(event: dict[str, Any], context: object = None) -> dict[str, Any]:
     return {}
 
 
-def classify(failed: dict[str, str], attempts: dict[str, int]) -> dict[str, Any]:
+def classify(failed: dict[str, str], attempts: dict[str, int], job_log: str) -> dict[str, Any]:
     """The failure behind what a Catch saw, whether to go back to the state, and the returns so far."""
-    failure = read_failure(failed["state"], failed["error"], failed["cause"])
+    failure = read_failure(failed["state"], failed["error"], failed["cause"], job_log)
     retry = failure.may_return(attempts)
     counted = {**attempts, failure.state: attempts.get(failure.state, 0) + 1} if retry else attempts
     return {"failure": failure.model_dump(), "retry": retry, "attempts": counted}

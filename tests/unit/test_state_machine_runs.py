@@ -184,7 +184,7 @@ def test_any_other_error_of_a_job_ends_the_run_at_once(machine: Any) -> None:
     assert machine.runs.count("publish") == 1
     event = next(message for message in take() if "detail" in message)
     assert event["detail"]["published"] == "unknown"
-    assert event["detail"]["log"].endswith("jr_4")
+    assert event["detail"]["log"] == "/gluehouse/unit/jobs jr_4"
 
 
 def test_a_failure_before_any_plan_is_told_and_recorded_and_fails(machine: Any) -> None:

@@ -60,8 +60,8 @@ class Failure(BaseModel):
         return is_retriable(self.code) and self.state in STAGE_STATES and attempts.get(self.state, 0) < MAX_RETURNS
 
 
-def read_failure(state: str, error: str, cause: str) -> Failure:
-    """The failure behind a state's error name and cause.
+def read_failure(state: str, error: str, cause: str, job_log: str = "/aws-glue/jobs") -> Failure:
+    """The failure behind a state's error name and cause; ``job_log`` is the group with a stream for each Glue run.
 
     >>> run = '{"JobRunState": "FAILED", "ErrorMessage": "ConfigError: GH1001: no such pipeline"}'
     >>> read_failure("Publish", "States.TaskFailed", run).code
@@ -69,7 +69,7 @@ def read_failure(state: str, error: str, cause: str) -> Failure:
     """
     detail = _parsed(cause)
     if "JobRunState" in detail:
-        return _glue_run(state, detail)
+        return _glue_run(state, detail, f"{job_log} {detail.get('Id', '')}".strip())
     if error == "States.Timeout":
         return _timed_out(state)
     if "errorMessage" in detail or error.startswith(("Sandbox.", "Runtime.")):
@@ -85,10 +85,9 @@ def _parsed(cause: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _glue_run(state: str, run: dict[str, Any]) -> Failure:
+def _glue_run(state: str, run: dict[str, Any], log: str) -> Failure:
     text, run_state = _INSIGHT.sub("", str(run.get("ErrorMessage") or "")), run["JobRunState"]
     name = f"{run.get('JobName', 'a job')} ({run.get('Id', 'no id')})"
-    log = f"{run.get('LogGroupName') or '/aws-glue/jobs'} {run.get('Id', '')}".strip()
     if code_of(text):
         return _coded(state, text, log)
     if run_state == "TIMEOUT":
