@@ -6,8 +6,9 @@ SHELL := /bin/sh
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || command -v python || echo python3.11)
 VENV := .venv/bin
 export PYTHONUNBUFFERED := 1
+export ENV
 
-.PHONY: help setup demo test test-fast lint types layers check clean
+.PHONY: help setup demo deploy test test-fast lint types layers check clean
 
 help:  ## this list
 	@while read -r line; do case "$$line" in \
@@ -20,6 +21,9 @@ demo: setup  ## the whole pipeline on this machine: real Step Functions definiti
 	@$(VENV)/python -m gluehouse_local demo
 
 # One process a folder: a Spark session does not live on into the next one's memory.
+deploy: setup  ## code, stack and configuration to AWS: make deploy ENV=dev (a file of config/environments)
+	@$(VENV)/python -m gluehouse_local deploy --environment "$${ENV:?say where to, as in: make deploy ENV=dev}"
+
 test: setup  ## every test: the fast ones, then Spark, history tables, the local AWS, the state machine end to end
 	@set -e; for folder in $(filter-out tests/conftest.py,$(wildcard tests/unit tests/spec tests/spark tests/history tests/delta tests/local tests/e2e)); do \
 	  echo "== $$folder"; extra=; [ $$folder != tests/unit ] || extra="lib --doctest-modules"; \

@@ -14,7 +14,7 @@ from gluehouse.errors import GluehouseError
 from gluehouse_local.server import DEFAULT_STATE, LocalAws
 
 # Modules that bring a command of their own, as an attribute ``command``.
-_MORE = ("demo",)
+_MORE = ("demo", "deploy", "stage")
 
 
 class Commands(click.Group):

@@ -21,7 +21,7 @@ from gluehouse.spec.environment import Environment
 from gluehouse.spec.manifest import Manifest
 
 from gluehouse_local import demo_report as report
-from gluehouse_local.deployment import deploy, publish_configuration, read_deployment
+from gluehouse_local.deploy import deploy, publish_configuration, read_deployment
 from gluehouse_local.environments import CHECKOUT
 from gluehouse_local.inbox import Delivery, Inbox
 from gluehouse_local.server import LocalAws

@@ -11,7 +11,7 @@ import pytest
 from gluehouse.spec.environment import Environment
 from gluehouse.spec.manifest import Manifest
 from gluehouse_local import lake
-from gluehouse_local.deployment import deploy, publish_configuration, read_deployment
+from gluehouse_local.deploy import deploy, publish_configuration, read_deployment
 from gluehouse_local.inbox import Delivery, Inbox
 from gluehouse_local.server import LocalAws
 from gluehouse_local.watch import Execution, Executions

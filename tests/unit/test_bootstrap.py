@@ -329,6 +329,15 @@ def test_a_requirement_that_pins_nothing_is_refused_with_its_line(tmp_path: Path
         pins.modules(tmp_path / "x.txt")
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "requirements").glob("*.jars")), ids=lambda path: path.name)
+def test_every_jar_is_listed_once_in_a_profile_with_s3_and_delta(path: Path) -> None:
+    sections = pins.jars(path)
+    listed = [(jar.group, jar.artifact) for section in sections.values() for jar in section]
+    assert len(set(listed)) == len(listed)
+    assert ("org.apache.hadoop", "hadoop-aws") in listed
+    assert any(artifact.startswith("delta-spark_") for _, artifact in listed)
+
+
 def test_a_jar_outside_a_section_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.jars").write_text("org.example:thing:1\n")
     with pytest.raises(SetupError, match="GH7008"):

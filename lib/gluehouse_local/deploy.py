@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import boto3
+import click
 from botocore.exceptions import ClientError, WaiterError
 from gluehouse.cli.compile import Overrides, compile_all, write_artifacts
 from gluehouse.cli.documents import read, refuse
@@ -18,6 +20,7 @@ from gluehouse.errors import ConfigError, SetupError
 from gluehouse.spec.deployment import Deployment
 
 from gluehouse_local import packaging
+from gluehouse_local.environments import CHECKOUT
 
 Clients = Callable[[str], Any]
 Tell = Callable[[str], None]
@@ -41,7 +44,7 @@ def deploy(
 ) -> dict[str, str]:
     """Build, upload, create or update the stack, publish the configuration; answers the stack's outputs."""
     compile_all(root, overrides)  # a wrong configuration must stop it before anything is built or changed
-    release = packaging.build(root)
+    release = packaging.build(root, for_aws=not _is_local(deployment.parameters))
     tell(f"release {release.name} is built")
     _make_bucket(clients("s3"), deployment)
     upload(clients("s3"), release.folder, deployment.code_bucket, f"releases/{release.name}")
@@ -157,3 +160,13 @@ def _first_failure(cloudformation: Any, stack: str) -> str:
         return "no event says why"
     first = failed[-1]
     return json.dumps({name: first.get(name) for name in ("LogicalResourceId", "ResourceType", "ResourceStatusReason")})
+
+
+@click.command("deploy")
+@click.option("--environment", required=True, help="A file of config/environments, without .yaml.")
+def command(environment: str) -> None:
+    """Deploy code, stack and configuration to the AWS account that boto3 finds."""
+    deployment = read_deployment(CHECKOUT, environment)
+    session = boto3.Session(region_name=deployment.region)
+    outputs = deploy(CHECKOUT, deployment, session.client, click.echo)
+    click.echo(json.dumps(outputs, indent=1))
