@@ -73,10 +73,9 @@ def summary(runs: list[tuple[str, Execution, list[Manifest]]], table: Path, seco
     good = next(manifests for _, done, manifests in reversed(runs) if done.status == "SUCCEEDED")
     _quality(next(manifest for manifest in good if manifest.stage == "validate"))
     _history(table)
-    note(
-        f"all of it took {seconds:.0f} s, of which {sum(done.seconds for _, done, _ in runs):.0f} s in executions; most of"
-    )
-    note("a run is starting Spark, which a fused run does once and a staged run four times.")
+    executing = sum(done.seconds for _, done, _ in runs)
+    note(f"all of it took {seconds:.0f} s, of which {executing:.0f} s in executions; most of a run is starting Spark,")
+    note("which a fused run does once and a staged run four times.")
 
 
 def _quality(manifest: Manifest) -> None:
