@@ -198,6 +198,16 @@ def test_a_failure_before_any_plan_is_told_and_recorded_and_fails(machine: Any) 
     assert (row.pipeline, row.status) == ("_unplanned", "FAILED")
 
 
+def test_a_refused_delivery_is_told_under_its_pipeline_and_batch(machine: Any) -> None:
+    take = machine.inbox()
+    found = machine.ended(dropped(machine, content=b"not gzip"))
+    assert (found["status"], found["error"]) == ("FAILED", "GH2005")
+    event = next(message["detail"] for message in take() if "detail" in message)
+    row = ledger(machine).of_run("run-1")
+    assert row is not None
+    assert (event["pipeline"], event["batch_id"], event["published"]) == ("airports", row.batch_id, "no")
+
+
 def test_a_held_lock_is_waited_for(machine: Any, handler: Any) -> None:
     other = DynamoTableLock(machine.outputs["LockTable"], "curated.airports", "someone", 900)
     other.acquire()

@@ -145,10 +145,15 @@ def test_of_two_events_for_one_delivery_exactly_one_runs(desk: Desk, earlier: bo
     assert row.run_id == "fast"
 
 
-def test_a_refused_delivery_leaves_the_ledger_as_it_was(desk: Desk) -> None:
+def test_a_refused_delivery_is_a_failed_batch_and_the_schedule_goes_on_to_the_next(desk: Desk) -> None:
     with pytest.raises(InputError, match="GH2005"):
-        desk.bring(desk.deliver(content=b"not gzip"))
-    assert list(desk.ledger.rows_of("airports")) == []
+        desk.bring(desk.deliver("airports/2024-01-01.csv.gz", b"not gzip"))
+    row = desk.ledger.of_run("run-1")
+    assert row is not None
+    assert (row.pipeline, row.status, row.error_code) == ("airports", "FAILED", "GH2005")
+    desk.deliver()
+    answer = desk.bring({"pipeline": "airports"}, "run-2")
+    assert RunPlan.model_validate_json(storage.read_text(answer["plan_uri"])).objects[0].uri.endswith(KEY)
 
 
 @pytest.mark.parametrize(

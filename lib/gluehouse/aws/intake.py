@@ -1,7 +1,8 @@
-"""From an event to a plan: resolve the pipeline, find and check the delivery, write the plan, claim the batch.
+"""From an event to a plan: resolve the pipeline, find the delivery, claim its batch, check it, write the plan.
 
-The claim comes last, and is a conditional write: whatever fails before it leaves the ledger as it was, and of
-two events for one delivery exactly one gets it.
+The claim is a conditional write: of two events for one delivery exactly one gets it. It comes before the check,
+so that a delivery that is refused stands in the ledger as FAILED: else the schedule would take it for new every
+night, and never come to those behind it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import datetime
 from gluehouse.aws import storage
 from gluehouse.aws.landing import Landing
 from gluehouse.aws.ledger import DynamoLedger
-from gluehouse.errors import ConfigError, InputError, LockError
+from gluehouse.errors import ConfigError, GluehouseError, InputError, LockError
 from gluehouse.spec import admission
 from gluehouse.spec.admission import Answer, PipelineEntry, PipelineIndex
 from gluehouse.spec.arrival import ObjectsArrived, RerunRequest, ScheduledStart, read_arrival
@@ -57,17 +58,18 @@ class Intake:
             name = delivery.pipeline if delivery else "_unplanned"
             return admission.skip("nothing was delivered that is to be run", name, run_id, "")
         entry = index.entry(delivery.pipeline)
-        judgement = self._judge(delivery, run_id)[1]
-        if not judgement.run:
-            return admission.skip(judgement.reason, delivery.pipeline, run_id, delivery.batch_id)
         pipeline = CompiledPipeline.model_validate_json(storage.read_text(entry.uri))
-        if delivery.from_stage == "ingest":
-            self._check(delivery, pipeline)
         plan = _plan(delivery, entry, pipeline, run_id, now)
-        storage.write_text(self.environment.plan_uri(plan.pipeline, run_id), plan.to_json())
         judgement = self._claim(delivery, plan, execution_arn)
         if not judgement.run:
             return admission.skip(judgement.reason, delivery.pipeline, run_id, delivery.batch_id)
+        try:
+            if delivery.from_stage == "ingest":
+                self._check(delivery, pipeline)
+            storage.write_text(self.environment.plan_uri(plan.pipeline, run_id), plan.to_json())
+        except GluehouseError as error:
+            self.ledger.fail(plan.pipeline, plan.batch_id, run_id, now, error.code, "no")
+            raise
         return admission.run(plan, self.environment, pipeline.spec.notify.on, judgement.reason)
 
     def _delivery(self, event: dict[str, object], index: PipelineIndex) -> Delivery | None:
@@ -119,10 +121,6 @@ class Intake:
             head, tail = self.landing.outermost(found, HEAD_BYTES, TAIL_BYTES) if found.size else (b"", b"")
             check_looks(found, pipeline.spec.source, pipeline.contract, head, tail)
 
-    def _judge(self, delivery: Delivery, run_id: str) -> tuple[LedgerRow | None, Judgement]:
-        row = self.ledger.find(delivery.pipeline, delivery.batch_id)
-        return row, judge(row, run_id, self.is_alive, delivery.again)
-
     def _claim(self, delivery: Delivery, plan: RunPlan, execution_arn: str) -> Judgement:
         wanted = LedgerRow(
             pipeline=plan.pipeline,
@@ -135,7 +133,8 @@ class Intake:
             plan_uri=self.environment.plan_uri(plan.pipeline, plan.run_id),
         )
         for _ in range(_CLAIM_TRIES):
-            row, judgement = self._judge(delivery, plan.run_id)
+            row = self.ledger.find(plan.pipeline, plan.batch_id)
+            judgement = judge(row, plan.run_id, self.is_alive, delivery.again)
             if not judgement.run or self.ledger.claim(wanted, replacing=row):
                 return judgement
         raise LockError(
