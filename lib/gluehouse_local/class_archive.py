@@ -81,6 +81,8 @@ def make(places: Environments) -> Path:
         if record["JobRunState"] != "SUCCEEDED" or not draft.exists():
             raise RuntimeError(f"{record.get('ErrorMessage')}: {aws.run_log(run_id).read_text()[-2000:]}")
     draft.chmod(0o644)
+    for old in places.archives.glob("*.jsa"):
+        old.unlink()
     return draft.rename(archive)
 
 

@@ -11,6 +11,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,13 @@ def overlay(glue_python: Path, target: Path) -> Path:
     return target / "bin" / "python"
 
 
+def _forget_unused(store: Path, days: float = 14.0) -> None:
+    """Remove installations that no run has used for ``days``."""
+    for ready in store.glob("*/installed"):
+        if time.time() - ready.stat().st_mtime > days * 86_400:
+            shutil.rmtree(ready.parent, ignore_errors=True)
+
+
 def _install(glue_python: Path, target: Path, arguments: list[str], log: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
     interpreter = overlay(glue_python, target)
@@ -92,6 +100,7 @@ def interpreter_with(s3: Any, glue_python: Path, store: Path, modules: str, opti
         fcntl.flock(lock, fcntl.LOCK_EX)
         ready = target / "installed"
         if not ready.exists():
+            _forget_unused(store)
             _install(glue_python, target, _requirements(named, loose, shlex.split(option), work), log)
-            ready.touch()
+        ready.touch()
     return target / "bin" / "python"

@@ -17,12 +17,20 @@ from typing import Any
 
 from gluehouse.errors import SetupError
 
+from gluehouse_local import clients
 from gluehouse_local.environments import CHECKOUT, Environments
 from gluehouse_local.service import STATUS_PATH, Settings
-from gluehouse_local.spark_settings import DUMMY_KEY
 
 DEFAULT_STATE = CHECKOUT / ".cache" / "state"
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy must not see 127.0.0.1
+
+_INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "LC_", "PIP_", "HTTP", "NO_PROXY", "SSL_CERT", "REQUESTS_CA")
+
+
+def _server_environment() -> dict[str, str]:
+    """What the server inherits: no AWS profile or key, and none of the emulator's own settings."""
+    kept = {name: value for name, value in os.environ.items() if name.upper().startswith(_INHERITED)}
+    return {**kept, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
 
 
 def is_running(state: Path) -> bool:
@@ -105,7 +113,7 @@ class LocalAws:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+                env=_server_environment(),
                 pass_fds=(theirs,) if theirs is not None else (),
                 start_new_session=True,
             )
@@ -164,21 +172,8 @@ class LocalAws:
             return {"endpoint": endpoint, **json.load(answer)}
 
     def client(self, service: str) -> Any:
-        """A boto3 client of this server. Waits and retries are short: nothing is far away."""
-        import boto3
-        from botocore.config import Config
-
-        create: Any = boto3.client  # its types name every service
-        return create(
-            service,
-            endpoint_url=self.endpoint,
-            region_name="us-east-1",
-            aws_access_key_id=DUMMY_KEY,
-            aws_secret_access_key=DUMMY_KEY,
-            config=Config(
-                proxies={}, inject_host_prefix=False, retries={"max_attempts": 1}, s3={"addressing_style": "path"}
-            ),
-        )
+        """A boto3 client of this server."""
+        return clients.client(service, self.endpoint)
 
     def run_log(self, run_id: str) -> Path:
         """The file with everything that a Glue run's driver and script printed."""

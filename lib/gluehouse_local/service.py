@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from gluehouse_local import glue_service, lambda_runtime, stepfunctions
+from gluehouse_local.clients import client
 from gluehouse_local.environments import Environments
 from gluehouse_local.reaper import Guard
 
@@ -72,15 +73,13 @@ class LocalService:
     """MiniStack's application, ours in front of it, and the processes both start."""
 
     def __init__(self, settings: Settings, endpoint: str) -> None:
-        import boto3
-        from botocore.config import Config
         from ministack import app
         from ministack.services import eventbridge, glue, lambda_svc, scheduler
         from ministack.services import stepfunctions as sfn
         from ministack.services.cloudformation import provisioners
 
         self.guard = Guard()
-        s3 = boto3.client("s3", endpoint_url=endpoint, config=Config(proxies={}, retries={"max_attempts": 2}))
+        s3 = client("s3", endpoint)
         self.glue = glue_service.GlueService(
             settings.places, glue._jobs.get, s3, settings.state, self.guard, settings.minute
         )

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
+from gluehouse_local.python_modules import _forget_unused
 
 from tests.local.glue_jobs import GlueJobs, gluewheels, wait_for, wheel
 
@@ -239,3 +242,13 @@ def test_a_run_leaves_nothing_but_its_log(jobs: GlueJobs) -> None:
     work = jobs.aws.state / "work"
     assert list(work.iterdir()) == []
     assert jobs.aws.run_log(record["Id"]).exists()
+
+
+def test_installed_modules_are_kept_for_the_next_run_until_long_unused(tmp_path: Path) -> None:
+    for name, age_days in (("fresh", 1), ("old", 15)):
+        (tmp_path / name).mkdir()
+        ready = tmp_path / name / "installed"
+        ready.touch()
+        os.utime(ready, (time.time() - age_days * 86_400,) * 2)
+    _forget_unused(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["fresh"]

@@ -133,6 +133,19 @@ def test_the_commands_start_show_reset_and_stop_a_server_that_stays(
     command("stop")  # stopping what does not run is no error
 
 
+def test_the_profile_and_settings_of_this_machine_are_neither_used_nor_missed(
+    places: Environments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"AWS_PROFILE": "nobody", "AUTH": "true", "SERVICES": "sqs", "PERSIST_STATE": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with LocalAws(tmp_path, places) as aws:
+        record, log = GlueJobs(aws).run(
+            "import os\nprint('GOT', os.environ.get('AWS_PROFILE'), os.environ['AWS_REGION'])"
+        )
+    assert record["JobRunState"] == "SUCCEEDED"
+    assert "GOT None us-east-1" in log
+
+
 def test_a_second_server_on_the_same_state_is_refused(server: LocalAws, places: Environments) -> None:
     with pytest.raises(SetupError) as refused:
         LocalAws(server.state, places).start()

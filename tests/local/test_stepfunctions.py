@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -140,6 +141,7 @@ def test_a_stopped_execution_stays_aborted_and_ends_its_glue_process(machine: Ma
     machine.stop(execution)
     assert jobs.ended(run_id)["JobRunState"] == "STOPPED"
     assert not any(is_alive(pid) for pid in pids)
+    time.sleep(0.5)  # a retry or a late failure would come right now
     assert len(jobs.glue.get_job_runs(JobName="job")["JobRuns"]) == 1
     assert machine.described(execution)["status"] == "ABORTED"
 
