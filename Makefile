@@ -20,10 +20,10 @@ setup:  ## virtual environments, Java 17 if the machine has none, jars; again on
 demo: setup  ## the whole pipeline on this machine: real Step Functions definition, real Glue jobs, real data
 	@$(VENV)/python -m gluehouse_local demo
 
-# One process a folder: a Spark session does not live on into the next one's memory.
 deploy: setup  ## code, stack and configuration to AWS: make deploy ENV=dev (a file of config/environments)
 	@$(VENV)/python -m gluehouse_local deploy --environment "$${ENV:?say where to, as in: make deploy ENV=dev}"
 
+# One process a folder: a Spark session does not live on into the next one's memory.
 test: setup  ## every test: the fast ones, then Spark, history tables, the local AWS, the state machine end to end
 	@set -e; for folder in $(filter-out tests/conftest.py,$(wildcard tests/unit tests/spec tests/spark tests/history tests/delta tests/local tests/e2e)); do \
 	  echo "== $$folder"; extra=; [ $$folder != tests/unit ] || extra="lib --doctest-modules"; \
