@@ -98,6 +98,7 @@ def prepare(
         "PATH": ":".join(search),
         "HOME": str(work),
         "TMPDIR": str(work / "tmp"),
+        "AWS_JAVA_V1_DISABLE_DEPRECATION_ANNOUNCEMENT": "true",
         "SPARK_HOME": str(places.spark_home()),
         "SPARK_CONF_DIR": str(class_archive.empty_directory(places)),
         **({"SPARK_DIST_CLASSPATH": ":".join(str(jar) for jar in behind)} if behind else {}),

@@ -19,6 +19,9 @@ logger.metrics.name = org.apache.hadoop.metrics2
 logger.metrics.level = error
 logger.fields.name = org.apache.spark.sql.catalyst.util.SparkStringUtils
 logger.fields.level = error
+# hadoop-aws 3.3.4 has no FileContext for s3:// (3.4 on Glue has); Spark and Delta then use FileSystem and say so.
+logger.checkpoint.name = org.apache.spark.sql.execution.streaming.CheckpointFileManager
+logger.checkpoint.level = error
 """
 
 
@@ -59,7 +62,6 @@ def defaults(endpoint: str, classpath: list[Path], work: Path, java_options: str
         "spark.sql.warehouse.dir": str(work / "warehouse"),
         "spark.hadoop.hadoop.tmp.dir": str(work / "tmp"),
         "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
-        "spark.hadoop.fs.AbstractFileSystem.s3.impl": "org.apache.hadoop.fs.s3a.S3A",
         **{f"spark.hadoop.fs.s3a.{name}": value for name, value in s3a.items()},
     }
 

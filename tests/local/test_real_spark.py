@@ -60,8 +60,10 @@ def test_delta_tables_live_on_the_local_s3_with_jars_and_settings_from_the_argum
     assert "KEYS [0, 1, 2, 3, 4]" in log
     assert "DEEQU com.amazon.deequ.checks.Check" in log
     assert "DRIVER 127.0.0.1 UTC" in log
-    versions = jobs.aws.object_path("s3://code/tables/keys/_delta_log").glob("0*.json")
-    assert sorted(path.name for path in versions if ".meta." not in path.name) == [f"{n:020}.json" for n in range(2)]
+    assert " WARN " not in log
+    written = jobs.aws.object_path("s3://code/tables/keys/_delta_log").glob("0*")
+    names = {path.name for path in written if ".meta." not in path.name}
+    assert names == {f"{version:020}.{kind}" for version in range(2) for kind in ("json", "crc")}
 
 
 def test_without_the_argument_for_delta_there_is_no_delta(jobs: GlueJobs) -> None:
