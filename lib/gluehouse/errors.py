@@ -22,7 +22,8 @@ from __future__ import annotations
 
 import re
 
-_CODE_AT_HEAD = re.compile(r"^(?:[\w.]+: )?(GH\d{4})\b")
+# Glue puts the exception's name before the text, and with job insights a category and a line before both.
+_CODE_AT_HEAD = re.compile(r"^(?:Error Category: [^;]*; )?(?:Failed Line Number: \d+; )?(?:[\w.]+: )?(GH\d{4})\b")
 
 
 class GluehouseError(Exception):
@@ -89,8 +90,10 @@ class InfrastructureError(GluehouseError):
 
 
 def code_of(error_message: str) -> str | None:
-    """The stable code at the head of an error text, also behind an exception's name as Glue prints it.
+    """The stable code at the head of an error text, also behind what Glue prints before it.
 
+    >>> code_of("Error Category: UNCLASSIFIED_ERROR; Failed Line Number: 7; LockError: GH6001: held")
+    'GH6001'
     >>> code_of("ConfigError: GH1001: pipeline airprots is unknown")
     'GH1001'
     >>> code_of("Command failed with exit code 137") is None
