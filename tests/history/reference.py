@@ -27,7 +27,7 @@ class Log:
     snapshots: list[tuple[Any, dict[Any, dict[str, Any]], set[Any]]] = field(default_factory=list)
     truncates: list[tuple[Any, Any]] = field(default_factory=list)
 
-    def keys(self) -> set[Any]:
+    def all_keys(self) -> set[Any]:
         told = {key for _, rows, _ in self.snapshots for key in rows}
         return told | {event["key"] for event in self.events}
 
@@ -51,7 +51,7 @@ class Log:
 
 def versions(log: Log, rules: Rules) -> dict[Any, list[tuple[Any, Any, dict[str, Any]]]]:
     """key -> [(effective_from, effective_to, payload)] in order; keys without a version are left out."""
-    found = {key: _fold(log.of(key), rules) for key in log.keys()}
+    found = {key: _fold(log.of(key), rules) for key in log.all_keys()}
     return {key: rows for key, rows in found.items() if rows}
 
 
@@ -65,7 +65,7 @@ def _strength(event: dict[str, Any]) -> tuple[bool, bool, Any]:
 
 def _fold(events: list[dict[str, Any]], rules: Rules) -> list[tuple[Any, Any, dict[str, Any]]]:
     states = _states(events, rules)
-    last_of_instant = {at: state for at, state in states}
+    last_of_instant = dict(states)
     tracked_of = _tracked(rules)
     rows: list[list[Any]] = []
     current: dict[str, Any] | None = None
@@ -82,10 +82,19 @@ def _fold(events: list[dict[str, Any]], rules: Rules) -> list[tuple[Any, Any, di
         else:
             rows[-1][3] = state
             current = state
-    newest = next((state for _, state in reversed(sorted(last_of_instant.items())) if state is not None), None)
+    newest = next(
+        (
+            state
+            for _, state in sorted(last_of_instant.items(), key=lambda pair: pair[0], reverse=True)
+            if state is not None
+        ),
+        None,
+    )
     if rules.type != 2:
         rows = [row for row in rows if row[1] is None]
-    return [(start, end, _shown(first, newest if rules.all_versions else last, rules)) for start, end, first, last in rows]
+    return [
+        (start, end, _shown(first, newest if rules.all_versions else last, rules)) for start, end, first, last in rows
+    ]
 
 
 def _states(events: list[dict[str, Any]], rules: Rules) -> list[tuple[Any, dict[str, Any] | None]]:

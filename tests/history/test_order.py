@@ -21,27 +21,32 @@ from gluehouse.spec.history import HistorySpec
 FLAG = {"column": "op", "values": ["D"], "truncates": ["T"]}
 SCHEMA = "k int, a string, b int, u string, op string, at timestamp, s int, tie int"
 COLUMNS = ["a", "b", "u"]
-RARE = settings(max_examples=1, deadline=None, derandomize=True, database=None,
-                suppress_health_check=list(HealthCheck))
+RARE = settings(max_examples=1, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 
 CASES: dict[str, tuple[HistorySpec, Rules]] = {
     "plain": (HistorySpec(keys="k", sequence_by="s", deletes=FLAG), Rules()),
     "untracked in the interval": (
-        HistorySpec(keys="k", sequence_by="s", deletes=FLAG, untracked=["u"]), Rules(untracked=("u",))),
+        HistorySpec(keys="k", sequence_by="s", deletes=FLAG, untracked=["u"]),
+        Rules(untracked=("u",)),
+    ),
     "untracked in all versions": (
         HistorySpec(keys="k", sequence_by="s", deletes=FLAG, untracked={"columns": ["u"], "mode": "all_versions"}),
-        Rules(untracked=("u",), all_versions=True)),
+        Rules(untracked=("u",), all_versions=True),
+    ),
     "ignored nulls, untracked": (
         HistorySpec(keys="k", sequence_by="s", deletes=FLAG, ignore_nulls=True, untracked=["u"]),
-        Rules(ignore_nulls=True, untracked=("u",))),
+        Rules(ignore_nulls=True, untracked=("u",)),
+    ),
     "effective_at": (
         HistorySpec(keys="k", sequence_by="s", deletes=FLAG, effective_at="at", untracked=["u"]),
-        Rules(untracked=("u",))),
+        Rules(untracked=("u",)),
+    ),
     "tie-breaker": (HistorySpec(keys="k", sequence_by="s", deletes=FLAG, tie_breaker="tie"), Rules()),
     "type 1": (HistorySpec(type=1, keys="k", sequence_by="s", deletes=FLAG), Rules(type=1)),
     "type 1, ignored nulls": (
         HistorySpec(type=1, keys="k", sequence_by="s", deletes=FLAG, ignore_nulls=True),
-        Rules(type=1, ignore_nulls=True)),
+        Rules(type=1, ignore_nulls=True),
+    ),
     "type 0": (HistorySpec(type=0, keys="k", sequence_by="s", deletes=FLAG), Rules(type=0)),
 }
 
@@ -73,16 +78,23 @@ def test_snapshots_in_any_order_make_the_table_of_the_sorted_snapshots(
     spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, untracked: tuple[str, ...], seed: int
 ) -> None:
     rng = random.Random(seed)
-    spec = HistorySpec(keys="k", sequence_by="s", deletes="absence", untracked=list(untracked),
-                       breaker={"share": 1.0, "keys": 1000})
+    spec = HistorySpec(
+        keys="k",
+        sequence_by="s",
+        deletes="absence",
+        untracked=list(untracked),
+        breaker={"share": 1.0, "keys": 1000},
+    )
     log = Log()
     for time in rng.sample(range(1, 20), 4):
         present = rng.sample(range(40), 28)
         log.snapshots.append((time, {k: random_payload(rng) for k in present}, set()))
     path = str(tmp_path_factory.mktemp("snapshots") / "t")
     for number, (time, rows, _) in enumerate(log.snapshots):
-        batch = event_frame(spark, [
-            {"key": k, "at": None, "seq": time, "op": "U", "tie": None, "payload": p} for k, p in rows.items()])
+        batch = event_frame(
+            spark,
+            [{"key": k, "at": None, "seq": time, "op": "U", "tie": None, "payload": p} for k, p in rows.items()],
+        )
         apply_batch(spark, path, batch, spec, f"b{number}", payload=COLUMNS)
     wanted = versions(log, Rules(untracked=untracked))
     assert shown(spark, path) == wanted
@@ -102,10 +114,23 @@ def random_events(rng: random.Random, keys: int, tied: bool, timed: bool) -> lis
             tie = rng.choice([None, 1, 2]) if tied else None
             place = (key, at, seq, tie)
             op = rng.choices(["U", "D"], [4, 1])[0]
-            found[place] = {"key": key, "at": at, "seq": seq, "op": op, "tie": tie, "payload": random_payload(rng)}
+            found[place] = {
+                "key": key,
+                "at": at,
+                "seq": seq,
+                "op": op,
+                "tie": tie,
+                "payload": random_payload(rng),
+            }
     if rng.random() < 0.7:
-        found["truncate"] = {"key": None, "at": 3, "seq": 4, "op": "T", "tie": None,  # type: ignore[index]
-                             "payload": dict.fromkeys(COLUMNS)}
+        found["truncate"] = {
+            "key": None,
+            "at": 3,
+            "seq": 4,
+            "op": "T",
+            "tie": None,  # type: ignore[index]
+            "payload": dict.fromkeys(COLUMNS),
+        }
         if not timed:
             found["truncate"]["at"] = 4  # type: ignore[index]
     return list(found.values())
@@ -127,9 +152,22 @@ def instant(number: int | None) -> Any:
 
 
 def event_frame(spark: SparkSession, events: list[dict[str, Any]]):  # type: ignore[no-untyped-def]
-    return spark.createDataFrame([
-        (e["key"], e["payload"]["a"], e["payload"]["b"], e["payload"]["u"], e["op"], instant(e["at"]), e["seq"], e["tie"])
-        for e in events], SCHEMA)
+    return spark.createDataFrame(
+        [
+            (
+                e["key"],
+                e["payload"]["a"],
+                e["payload"]["b"],
+                e["payload"]["u"],
+                e["op"],
+                instant(e["at"]),
+                e["seq"],
+                e["tie"],
+            )
+            for e in events
+        ],
+        SCHEMA,
+    )
 
 
 def expected(events: list[dict[str, Any]], rules: Rules) -> dict[Any, Any]:

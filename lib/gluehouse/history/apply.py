@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from gluehouse.errors import ConfigError
-from gluehouse.history.delta import DeltaLocation
+from gluehouse.history.delta import DeltaLocation, options
 from gluehouse.history.events import Events, split_events, undecided_rows
 from gluehouse.history.layout import layout_of
 from gluehouse.history.lock import FileLock, LockPort
@@ -19,6 +19,7 @@ from gluehouse.history.plan import plan_changes
 from gluehouse.history.result import HistoryResult, Snapshot
 from gluehouse.history.scope import Known, Scope, scope_of_events, scope_of_snapshot
 from gluehouse.history.store import PlanFile, Write, write_table
+from gluehouse.history.surrogate import retired_keys, with_surrogates
 from gluehouse.spec.history import HistorySpec
 
 
@@ -46,9 +47,31 @@ def apply_batch(
     """
     location = location.rstrip("/")
     if lock is not None:
-        return _apply(spark, location, batch, spec, batch_id, payload, snapshot or Snapshot(), lock, allow_mass_delete, app)
+        return _apply(
+            spark,
+            location,
+            batch,
+            spec,
+            batch_id,
+            payload,
+            snapshot or Snapshot(),
+            lock,
+            allow_mass_delete,
+            app,
+        )
     with _own_lock(location) as own:
-        return _apply(spark, location, batch, spec, batch_id, payload, snapshot or Snapshot(), own, allow_mass_delete, app)
+        return _apply(
+            spark,
+            location,
+            batch,
+            spec,
+            batch_id,
+            payload,
+            snapshot or Snapshot(),
+            own,
+            allow_mass_delete,
+            app,
+        )
 
 
 def read_history(spark: SparkSession, location: str) -> DataFrame:
@@ -60,7 +83,8 @@ def _own_lock(location: str) -> FileLock:
     parts = urlparse(location)
     if parts.scheme not in ("", "file"):
         raise ConfigError(
-            "GH1410", f"a history table at {parts.scheme}:// needs a lock.",
+            "GH1410",
+            f"a history table at {parts.scheme}:// needs a lock.",
             "pass the table's lock to apply_batch: Delta does not keep two writers apart there.",
         )
     path = Path(parts.path)
@@ -87,7 +111,8 @@ def _apply(
     layout = layout_of(spec, batch.schema, visible.schema if visible is not None else None, payload)
     repeated = app_id(app, batch_id) in committed or memory.has_alone(batch_id)
     known = Known(spark, layout, visible, memory.rows(layout))
-    parts = split_events(batch, layout, known.late_before())
+    newest = known.newest(batch_id if repeated else None) if spec.lateness is not None else None
+    parts = split_events(batch, layout, newest)
     with Scope() as scope:
         if spec.deletes == "absence":
             scope_of_snapshot(scope, known, batch, parts, snapshot, allow_mass_delete or repeated)
@@ -99,31 +124,61 @@ def _apply(
         if scope.nothing_new:
             return _with_rejected(replace(found, why=scope.nothing_new), parts, None, 0, scope)
         plan_file = PlanFile(spark, location, layout)
-        counts = plan_file.write(plan_changes(layout, scope.old, scope.memory, scope.marks, scope.events))
+        change_set = plan_changes(layout, scope.old, scope.memory, scope.marks, scope.events)
+        with options(spark, **({"spark.sql.codegen.wholeStage": "false"} if scope.small else {})):
+            counts = plan_file.write(change_set)
         plan = plan_file.read()
         undecided = undecided_rows(batch, plan, layout) if counts["undecided"] else None
-        found = _with_rejected(replace(
-            found,
-            opened=counts["inserted"],
-            closed=counts["closed"],
-            updated=counts["updated"] - counts["closed"],
-            removed=counts["deleted"],
-            unchanged=scope.same + counts["confirmed"],
-            remembered=counts["remembered"],
-        ), parts, undecided, counts["undecided"], scope)
-        if repeated:
-            return replace(found, opened=0, closed=0, updated=0, removed=0, remembered=0,
-                           why="this batch was applied before")
+        found = _with_rejected(
+            replace(
+                found,
+                opened=counts["inserted"],
+                closed=counts["closed"],
+                updated=counts["updated"] - counts["closed"],
+                removed=counts["deleted"],
+                unchanged=scope.same + counts["confirmed"],
+                remembered=counts["remembered"],
+            ),
+            parts,
+            undecided,
+            counts["undecided"],
+            scope,
+        )
+        if repeated or scope.known_before:
+            return replace(
+                found,
+                opened=0,
+                closed=0,
+                updated=0,
+                removed=0,
+                remembered=0,
+                why="this batch was applied before",
+            )
         changes = counts["inserted"] + counts["updated"] + counts["deleted"]
+        if newest is not None and (changes or counts["remembered"] or scope.has_news):
+            scope.remember("horizon", spark.range(1).select(newest.alias("at")))
+        numbers = spec.surrogate_key is not None and spec.surrogate_key.kind == "bigint" and counts["numbered"] > 0
+        high_water = known.high_water() if numbers else 0
+        if numbers:
+            scope.remember(
+                "high_water",
+                spark.range(1).select(F.lit(high_water + counts["numbered"]).cast("bigint").alias("digest")),
+            )
         news = scope.memory_rows(plan, batch_id)
+        if scope.small:
+            news = news.coalesce(1)
         if counts["remembered"] or scope.has_news or batch_id in memory.unfinished:
             lock.check()
-            found = replace(found, memory_version=memory.append(news, batch_id, alone=not changes))
+            found = replace(found, memory_version=memory.append(news, batch_id, alone=not changes, layout=layout))
         if not changes:
             return replace(found, why="no version changes")
+        plan = with_surrogates(plan, layout, high_water)
+        if layout.surrogate and counts["deleted"]:
+            found = replace(found, retired_keys=retired_keys(plan, layout))
         write = Write(spark, table, layout, plan, counts, batch_id, app_id(app, batch_id), lock)
         strategy, why = write_table(write)
-        return replace(found, strategy=strategy, why=why, version_after=table.version())
+        current = read_history(spark, location).where("is_current").count()
+        return replace(found, strategy=strategy, why=why, version_after=table.version(), current_rows=current)
 
 
 def _with_rejected(

@@ -1,4 +1,4 @@
-"""What the engine asks of Delta: is there a table, at which version, which batches has it, and writes that know them."""
+"""What the engine asks of Delta: the version of a table, the batches it knows, and writes under a batch's name."""
 
 from __future__ import annotations
 
@@ -40,6 +40,11 @@ class DeltaLocation:
         found = self._log().unsafeVolatileSnapshot().metadata().configuration()
         return dict(_pairs(found))
 
+    def current_files(self) -> int:
+        """How many data files hold current rows."""
+        files = self._log().unsafeVolatileSnapshot().allFiles()
+        return int(files.where("partitionValues.is_current = 'true'").count())
+
     def _log(self) -> Any:
         return self._java().org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path)
 
@@ -62,20 +67,26 @@ def _pairs(scala_map: Any) -> list[tuple[str, str]]:
 def options(spark: SparkSession, **settings: str) -> Iterator[None]:
     """Session settings for one operation, put back afterwards. ``__`` stands for a dot in a name."""
     names = {name.replace("__", "."): value for name, value in settings.items()}
-    before = {name: spark.conf.get(name, None) for name in names}
+    before: dict[str, str | None] = {name: spark.conf.get(name, None) for name in names}
     try:
         for name, value in names.items():
             spark.conf.set(name, value)
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
+        for name, was in before.items():
+            if was is None:
                 spark.conf.unset(name)
             else:
-                spark.conf.set(name, value)
+                spark.conf.set(name, was)
 
 
 def as_transaction(spark: SparkSession, app_id: str, version: int):  # type: ignore[no-untyped-def]
     """Delta remembers the next DML statement under this id and skips a second one with the same."""
-    return options(spark, **{TXN + "txnAppId": app_id, TXN + "txnVersion": str(version),
-                             TXN + "txnVersion.autoReset.enabled": "true"})
+    return options(
+        spark,
+        **{
+            TXN + "txnAppId": app_id,
+            TXN + "txnVersion": str(version),
+            TXN + "txnVersion.autoReset.enabled": "true",
+        },
+    )

@@ -46,8 +46,15 @@ def canonical(column: Column, kind: T.DataType) -> Column:
     if isinstance(kind, T.ArrayType):
         return F.transform(column, lambda item: _element(item, kind.elementType))
     if isinstance(kind, T.MapType):
-        return F.array_sort(F.transform(F.map_entries(column), lambda entry: F.xxhash64(
-            _element(entry.getField("key"), kind.keyType), _element(entry.getField("value"), kind.valueType))))
+        return F.array_sort(
+            F.transform(
+                F.map_entries(column),
+                lambda entry: F.xxhash64(
+                    _element(entry.getField("key"), kind.keyType),
+                    _element(entry.getField("value"), kind.valueType),
+                ),
+            )
+        )
     return column
 
 

@@ -26,8 +26,9 @@ class Events(NamedTuple):
     rejected: DataFrame
 
 
-def split_events(batch: DataFrame, layout: Layout, late_before: Column | None) -> Events:
-    """Name each row's rule, if it breaks one, then part the batch by it."""
+def split_events(batch: DataFrame, layout: Layout, newest: Column | None) -> Events:
+    """Name each row's rule, if it breaks one, then part the batch by it. ``newest``: accepted so far, or None."""
+    late_before = earliest(layout, newest)
     judged = batch.withColumn("__rule", broken_rule(batch, layout, late_before))
     fine = judged.where(F.col("__rule").isNull())
     truncate = is_truncate(layout)
@@ -37,6 +38,13 @@ def split_events(batch: DataFrame, layout: Layout, late_before: Column | None) -
         truncates=as_events(fine.where(truncate), layout).select("at", "seq").distinct(),
         rejected=with_reason(judged.where(F.col("__rule").isNotNull()), layout),
     )
+
+
+def earliest(layout: Layout, newest: Column | None) -> Column | None:
+    """The instant before which an event comes too late."""
+    if layout.spec.lateness is None or newest is None:
+        return None
+    return newest.cast("timestamp") - F.expr(f"interval {int(layout.spec.lateness.total_seconds())} seconds")
 
 
 def as_events(rows: DataFrame, layout: Layout) -> DataFrame:
@@ -116,9 +124,13 @@ def with_reason(rejected: DataFrame, layout: Layout) -> DataFrame:
 def undecided_rows(batch: DataFrame, plan: DataFrame, layout: Layout) -> DataFrame:
     """The batch's upserts on the positions that the plan could not decide."""
     where = plan.where(F.col("rejected")).select(
-        F.col("key").alias("__key"), F.col("at").alias("__at"), F.col("seq").alias("__seq"))
-    same = (layout.key_struct() == F.col("__key")) & (at_column(layout) == F.col("__at")) & (
-        sequence_column(layout) == F.col("__seq"))
+        F.col("key").alias("__key"), F.col("at").alias("__at"), F.col("seq").alias("__seq")
+    )
+    same = (
+        (layout.key_struct() == F.col("__key"))
+        & (at_column(layout) == F.col("__at"))
+        & (sequence_column(layout) == F.col("__seq"))
+    )
     rows = batch.where(~is_delete(layout) & ~is_truncate(layout)).join(where, on=same, how="left_semi")
     return with_reason(rows.withColumn("__rule", F.lit("history.undecided_tie")), layout)
 

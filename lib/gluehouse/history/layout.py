@@ -69,10 +69,12 @@ class Layout:
 
     def payload_struct(self, there: Sequence[str]) -> Column:
         """The payload as one struct, NULL for the columns that are not ``there``."""
-        return F.struct(*[
-            (F.col(f"`{f.name}`") if f.name in there else F.lit(None)).cast(f.dataType).alias(f.name)
-            for f in self.payload.fields
-        ])
+        return F.struct(
+            *[
+                (F.col(f"`{f.name}`") if f.name in there else F.lit(None)).cast(f.dataType).alias(f.name)
+                for f in self.payload.fields
+            ]
+        )
 
     def visible_columns(self) -> list[str]:
         sk = [self.surrogate] if self.surrogate else []
@@ -91,7 +93,12 @@ def layout_of(
     _refuse_case_twins(batch.fieldNames())
     flag = spec.delete_flag
     order = [*spec.sequence_by, *([spec.effective_at] if spec.effective_at else [])]
-    aside = {*spec.keys, *order, *([flag.column] if flag else []), *([spec.tie_breaker] if spec.tie_breaker else [])}
+    aside = {
+        *spec.keys,
+        *order,
+        *([flag.column] if flag else []),
+        *([spec.tie_breaker] if spec.tie_breaker else []),
+    }
     chosen = [n for n in (payload if payload is not None else batch.fieldNames()) if n not in spec.keys]
     if payload is None:
         chosen = [n for n in chosen if n not in aside]
@@ -102,7 +109,8 @@ def layout_of(
     _refuse_case_twins([*{*before.fieldNames(), *chosen}])
     merged, added, widened = _merge(before, T.StructType([batch[n] for n in chosen]))
     keys, _, _ = _merge(
-        T.StructType([table[n] for n in spec.keys] if table else []), T.StructType([batch[n] for n in spec.keys])
+        T.StructType([table[n] for n in spec.keys] if table else []),
+        T.StructType([batch[n] for n in spec.keys]),
     )
     if spec.tracked is not None:
         tracked = [n for n in spec.tracked if n not in spec.keys]
@@ -182,21 +190,25 @@ def _wider(name: str, old: T.DataType, new: T.DataType) -> T.DataType:
 
 def _widens(old: T.DataType, new: T.DataType) -> bool:
     """Whether every value of ``old`` is one of ``new``."""
-    if _nullable(old) == _nullable(new):
+    if _plain(old) == _plain(new):
         return True
     if isinstance(old, T.DecimalType) and isinstance(new, T.DecimalType):
         return old.scale <= new.scale and old.precision - old.scale <= new.precision - new.scale
     return new.simpleString() in _WIDER.get(old.simpleString(), ())
 
 
-def _nullable(kind):  # type: ignore[no-untyped-def]
+def _nullable(kind: T.StructType) -> T.StructType:
     """The type with every part nullable: nullability is no part of a history table's types."""
+    return T.StructType([T.StructField(f.name, _plain(f.dataType)) for f in kind.fields])
+
+
+def _plain(kind: T.DataType) -> T.DataType:
     if isinstance(kind, T.StructType):
-        return T.StructType([T.StructField(f.name, _nullable(f.dataType)) for f in kind.fields])
+        return _nullable(kind)
     if isinstance(kind, T.ArrayType):
-        return T.ArrayType(_nullable(kind.elementType))
+        return T.ArrayType(_plain(kind.elementType))
     if isinstance(kind, T.MapType):
-        return T.MapType(_nullable(kind.keyType), _nullable(kind.valueType))
+        return T.MapType(_plain(kind.keyType), _plain(kind.valueType))
     return kind
 
 
@@ -212,7 +224,9 @@ def _refuse_case_twins(names: Sequence[str]) -> None:
         twin = seen.setdefault(name.lower(), name)
         if twin != name or sum(n == name for n in names) > 1:
             raise ConfigError(
-                "GH1402", f"columns {twin} and {name} differ in letter case alone.", "rename one in the transform."
+                "GH1402",
+                f"columns {twin} and {name} differ in letter case alone.",
+                "rename one in the transform.",
             )
 
 
@@ -231,13 +245,16 @@ def _refuse_own_names(names: Sequence[str], spec: HistorySpec) -> None:
     clash = [n for n in names if n.lower() in own]
     if clash:
         raise ConfigError(
-            "GH1403", f"the history table itself writes {', '.join(clash)}.", "drop or rename it in the transform."
+            "GH1403",
+            f"the history table itself writes {', '.join(clash)}.",
+            "drop or rename it in the transform.",
         )
 
 
 def _refuse_no_time(kind: T.DataType, name: str) -> None:
     if not isinstance(kind, T.DateType | T.TimestampType):
         raise ConfigError(
-            "GH1404", f"{name} is {kind.simpleString()}, not a date or timestamp.",
+            "GH1404",
+            f"{name} is {kind.simpleString()}, not a date or timestamp.",
             "effective_at, and the sequence where a lateness is given, must be a date or a timestamp.",
         )

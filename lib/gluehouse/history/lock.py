@@ -39,7 +39,9 @@ class FileLock:
         except BlockingIOError:
             os.close(handle)
             raise TableLockHeld(
-                "GH6001", f"another process writes the table of {self.path.name}.", "let it end, then run again."
+                "GH6001",
+                f"another process writes the table of {self.path.name}.",
+                "let it end, then run again.",
             ) from None
         self._handle = handle
         return self

@@ -49,15 +49,18 @@ class Memory:
         """All rows that count, in the layout's types."""
         kinds = schema_of(layout)
         if self.table.version() is None:
-            return self.spark.createDataFrame([], kinds)
+            return empty(self.spark, kinds)
         frame = self.spark.read.format("delta").load(self.path)
         if self.unfinished:
             frame = frame.where(~F.col("batch_id").isin(self.unfinished))
         fields = [fitted(F.col(f.name), frame.schema[f.name].dataType, f.dataType).alias(f.name) for f in kinds.fields]
         return frame.select(*fields)
 
-    def append(self, rows: DataFrame, batch_id: str, alone: bool) -> int:
+    def append(self, rows: DataFrame, batch_id: str, alone: bool, layout: Layout) -> int:
         """Append a batch's rows; what an earlier, unfinished try of the batch left is replaced. The new version."""
+        rewrite = self._is_narrower(layout)
+        if rewrite:
+            rows = self.rows(layout).unionByName(rows)
         name = f"{self.app}/{ALONE if alone else WITH_TABLE}/{batch_id}"
         writer = (
             rows.write.format("delta")
@@ -68,11 +71,23 @@ class Memory:
         version = self.table.version()
         if version is None:
             writer = writer.partitionBy("kind")
-        if batch_id in self.unfinished:
+        if rewrite:
+            writer.mode("overwrite").option("overwriteSchema", "true").save(self.path)
+        elif batch_id in self.unfinished:
             writer.mode("overwrite").option("replaceWhere", f"batch_id = '{batch_id}'").save(self.path)
         else:
             writer.mode("append").save(self.path)
         return self.table.version() or 0
+
+    def _is_narrower(self, layout: Layout) -> bool:
+        """Whether a widened column is still narrow in memory, so that every file must be written anew."""
+        if not layout.widened or self.table.version() is None:
+            return False
+        stored = self.spark.read.format("delta").load(self.path).schema["payload"].dataType
+        assert isinstance(stored, T.StructType)
+        return any(
+            n in stored.fieldNames() and stored[n].dataType != layout.payload[n].dataType for n in layout.widened
+        )
 
 
 def app_id(app: str, batch_id: str) -> str:
@@ -81,30 +96,40 @@ def app_id(app: str, batch_id: str) -> str:
 
 
 def schema_of(layout: Layout) -> T.StructType:
-    return T.StructType([
-        T.StructField("kind", T.StringType()),
-        T.StructField("key", layout.keys),
-        T.StructField("at", layout.at),
-        T.StructField("seq", layout.sequence),
-        T.StructField("is_delete", T.BooleanType()),
-        T.StructField("tie", layout.tie),
-        T.StructField("digest", T.LongType()),
-        T.StructField("payload", layout.payload),
-        T.StructField("speaks", T.BooleanType()),
-        T.StructField("content", T.StringType()),
-        T.StructField("batch_id", T.StringType()),
-        T.StructField("loaded_at", T.TimestampType()),
-    ])
+    return T.StructType(
+        [
+            T.StructField("kind", T.StringType()),
+            T.StructField("key", layout.keys),
+            T.StructField("at", layout.at),
+            T.StructField("seq", layout.sequence),
+            T.StructField("is_delete", T.BooleanType()),
+            T.StructField("tie", layout.tie),
+            T.StructField("digest", T.LongType()),
+            T.StructField("payload", layout.payload),
+            T.StructField("speaks", T.BooleanType()),
+            T.StructField("content", T.StringType()),
+            T.StructField("batch_id", T.StringType()),
+            T.StructField("loaded_at", T.TimestampType()),
+        ]
+    )
 
 
 def as_memory(rows: DataFrame, layout: Layout, kind: str, batch_id: str) -> DataFrame:
     """Rows with some of memory's columns -> all of them."""
     given = set(rows.columns)
     fixed = {"kind": F.lit(kind), "batch_id": F.lit(batch_id), "loaded_at": F.current_timestamp()}
-    return rows.select(*[
-        fixed.get(f.name, F.col(f.name) if f.name in given else F.lit(None)).cast(f.dataType).alias(f.name)
-        for f in schema_of(layout).fields
-    ])
+    return rows.select(
+        *[
+            fixed.get(f.name, F.col(f.name) if f.name in given else F.lit(None)).cast(f.dataType).alias(f.name)
+            for f in schema_of(layout).fields
+        ]
+    )
+
+
+def empty(spark: SparkSession, kinds: T.StructType) -> DataFrame:
+    """A frame without rows, which the optimizer knows to be empty."""
+    columns = [F.lit(None).cast(f.dataType).alias(f.name) for f in kinds.fields]
+    return spark.range(1).select(*columns).where(F.lit(False))
 
 
 def fitted(column, have: T.DataType, want: T.DataType):  # type: ignore[no-untyped-def]
@@ -113,9 +138,17 @@ def fitted(column, have: T.DataType, want: T.DataType):  # type: ignore[no-untyp
         return column
     if isinstance(have, T.StructType) and isinstance(want, T.StructType):
         names = have.fieldNames()
-        return F.when(column.isNotNull(), F.struct(*[
-            (fitted(column.getField(f.name), have[f.name].dataType, f.dataType) if f.name in names
-             else F.lit(None).cast(f.dataType)).alias(f.name)
-            for f in want.fields
-        ]))
+        return F.when(
+            column.isNotNull(),
+            F.struct(
+                *[
+                    (
+                        fitted(column.getField(f.name), have[f.name].dataType, f.dataType)
+                        if f.name in names
+                        else F.lit(None).cast(f.dataType)
+                    ).alias(f.name)
+                    for f in want.fields
+                ]
+            ),
+        )
     return column.cast(want)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
@@ -28,12 +28,10 @@ POSITION = ["key", "at", "seq"]
 WRITE_POSITION, WRITE_PAYLOAD = 1, 2
 
 
-def plan_changes(
-    layout: Layout, old: DataFrame, memory: DataFrame, marks: DataFrame, events: DataFrame
-) -> DataFrame:
+def plan_changes(layout: Layout, old: DataFrame, memory: DataFrame, marks: DataFrame, events: DataFrame) -> DataFrame:
     """Old versions, memory, marks and events of the touched keys -> the rows that change something.
 
-    - ``old``: key, at, till, payload, sk. All versions of the touched keys.
+    - ``old``: key, at, till, payload, sk, file (that holds the row). All versions of the touched keys.
     - ``memory``: key, at, seq, is_delete, payload (NULL: as shown), tie, digest.
     - ``marks``: key, at, seq, src; src one of silent, silent_new, snapshot, snapshot_new, truncate.
     - ``events``: key, at, seq, is_delete, payload, tie, digest.
@@ -47,15 +45,20 @@ def plan_changes(
     return _compare(layout, _fold(layout, _fill(layout, decided)))
 
 
-def _side_by_side(
-    layout: Layout, old: DataFrame, memory: DataFrame, marks: DataFrame, events: DataFrame
-) -> DataFrame:
+def _side_by_side(layout: Layout, old: DataFrame, memory: DataFrame, marks: DataFrame, events: DataFrame) -> DataFrame:
     def seq_of(at: str) -> Column:
         return F.col(at).cast(layout.sequence) if layout.positions_show else F.lit(None).cast(layout.sequence)
 
     sk = old.schema["sk"].dataType
-    none = {"is_delete": "boolean", "payload": layout.payload, "tie": layout.tie, "digest": "bigint",
-            "till": layout.at, "sk": sk}
+    none: dict[str, T.DataType | str] = {
+        "is_delete": "boolean",
+        "payload": layout.payload,
+        "tie": layout.tie,
+        "digest": "bigint",
+        "till": layout.at,
+        "sk": sk,
+        "file": "string",
+    }
 
     def rows(frame: DataFrame, src: Column, **given: Column) -> DataFrame:
         rest = [given.get(n, F.lit(None)).cast(kind).alias(n) for n, kind in none.items()]
@@ -64,8 +67,16 @@ def _side_by_side(
 
     told = {n: F.col(n) for n in ("is_delete", "payload", "tie", "digest")}
     parts = [
-        rows(old, F.lit("old"), seq=seq_of("at"), payload=F.col("payload"), till=F.col("till"), sk=F.col("sk"),
-             digest=payload_digest(F.col("payload"), layout)),
+        rows(
+            old,
+            F.lit("old"),
+            seq=seq_of("at"),
+            payload=F.col("payload"),
+            till=F.col("till"),
+            sk=F.col("sk"),
+            file=F.col("file"),
+            digest=payload_digest(F.col("payload"), layout),
+        ),
         rows(memory, F.lit("mem"), **told),
         rows(marks, F.col("src")),
         rows(events, F.lit("new"), **told),
@@ -80,9 +91,12 @@ def _positions(layout: Layout, rows: DataFrame) -> DataFrame:
     fresh = (src == "new") & ~F.col("is_delete")
     told = F.struct("is_delete", "tie", "payload", "digest")
     one = rows.groupBy(*POSITION).agg(
-        F.first(F.when(src == "old", F.struct("payload", "till", "sk", "digest")), ignorenulls=True).alias("old"),
+        F.first(F.when(src == "old", F.struct("payload", "till", "sk", "digest", "file")), ignorenulls=True).alias(
+            "old"
+        ),
         F.max_by(
-            told, F.when(src == "mem", F.struct("is_delete", "tie", F.col("payload").isNotNull().alias("whole")))
+            told,
+            F.when(src == "mem", F.struct("is_delete", "tie", F.col("payload").isNotNull().alias("whole"))),
         ).alias("mem"),
         F.max((src == "new") & F.col("is_delete")).alias("new_delete"),
         F.max_by(told, F.when(fresh, F.struct("tie", "digest"))).alias("new"),
@@ -95,10 +109,12 @@ def _positions(layout: Layout, rows: DataFrame) -> DataFrame:
         return one.withColumns({"old_here": F.col("old"), "remembered": F.col("mem").isNotNull()})
     # With effective_at the old version stands on the position before all of its instant's events.
     instant = Window.partitionBy("key", "at").rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
-    return one.withColumns({
-        "old_here": F.first(F.when(here, F.col("old")), ignorenulls=True).over(instant.orderBy("seq")),
-        "remembered": F.max(F.col("mem").isNotNull()).over(instant.orderBy("seq")),
-    })
+    return one.withColumns(
+        {
+            "old_here": F.first(F.when(here, F.col("old")), ignorenulls=True).over(instant.orderBy("seq")),
+            "remembered": F.max(F.col("mem").isNotNull()).over(instant.orderBy("seq")),
+        }
+    )
 
 
 def _stored(layout: Layout, positions: DataFrame) -> DataFrame:
@@ -107,26 +123,42 @@ def _stored(layout: Layout, positions: DataFrame) -> DataFrame:
     cover = F.last(F.when(F.col("old").isNotNull(), F.col("old")), ignorenulls=True).over(so_far)
     covers = F.col("cover").isNotNull() & (F.col("cover.till").isNull() | (F.col("at") < F.col("cover.till")))
     spoken = F.col("snapshot") & ~F.col("silent")
-    implied_delete = (F.col("end") & F.col("old_here").isNull() & ~F.col("remembered")) if (
-        layout.spec.type == 2) else F.lit(False)
-    shown = F.when(covers, F.struct(
-        F.lit(False).alias("is_delete"), _shown_tie(layout).alias("tie"),
-        F.col("cover.payload").alias("payload"), F.col("cover.digest").alias("digest"),
-    ))
-    mem = F.when(F.col("mem").isNotNull() & ~F.col("mem.is_delete"), F.struct(
-        F.lit(False).alias("is_delete"),
-        F.col("mem.tie").alias("tie"),
-        F.coalesce(F.col("mem.payload"), F.col("cover.payload")).alias("payload"),
-        F.col("mem.digest").alias("digest"),
-    ))
+    implied_delete = (
+        (F.col("end") & F.col("old_here").isNull() & ~F.col("remembered")) if (layout.spec.type == 2) else F.lit(False)
+    )
+    shown = F.when(
+        covers,
+        F.struct(
+            F.lit(False).alias("is_delete"),
+            _shown_tie(layout).alias("tie"),
+            F.col("cover.payload").alias("payload"),
+            F.col("cover.digest").alias("digest"),
+        ),
+    )
+    mem = F.when(
+        F.col("mem").isNotNull() & ~F.col("mem.is_delete"),
+        F.struct(
+            F.lit(False).alias("is_delete"),
+            F.col("mem.tie").alias("tie"),
+            F.coalesce(F.col("mem.payload"), F.col("cover.payload")).alias("payload"),
+            F.col("mem.digest").alias("digest"),
+        ),
+    )
     opened_here = F.col("old").isNotNull() & ~F.col("remembered")
     return (
         positions.withColumn("cover", cover)
         .withColumn("covers", covers)
-        .withColumn("was_delete", F.col("truncate") | implied_delete
-                    | F.coalesce(F.col("mem.is_delete"), F.lit(False)) | (spoken & ~F.col("covers")))
-        .withColumn("was", F.when(~F.col("was_delete"), F.coalesce(
-            mem, F.when(opened_here | (spoken & F.col("covers")), shown))))
+        .withColumn(
+            "was_delete",
+            F.col("truncate")
+            | implied_delete
+            | F.coalesce(F.col("mem.is_delete"), F.lit(False))
+            | (spoken & ~F.col("covers")),
+        )
+        .withColumn(
+            "was",
+            F.when(~F.col("was_delete"), F.coalesce(mem, F.when(opened_here | (spoken & F.col("covers")), shown))),
+        )
     )
 
 
@@ -147,8 +179,11 @@ def _decide(layout: Layout, rows: DataFrame) -> DataFrame:
     top = F.filter("variants", lambda one: one.getField("tie").eqNullSafe(F.col("new.tie")))
     several = F.size(top) > 1
     gone = F.col("was_delete") | F.col("new_delete")
-    rejected = ~gone & new.isNotNull() & F.when(was.isNull(), several).otherwise(
-        F.when(several, ahead | level).otherwise(level & differs))
+    rejected = (
+        ~gone
+        & new.isNotNull()
+        & F.when(was.isNull(), several).otherwise(F.when(several, ahead | level).otherwise(level & differs))
+    )
     wins = ~gone & new.isNotNull() & ~several & (was.isNull() | ahead)
     return (
         rows.withColumn("rejected", rejected)
@@ -163,12 +198,16 @@ def _keep_what_left(layout: Layout, rows: DataFrame) -> DataFrame:
     """A column that left the contract says nothing: a row that else confirms its version keeps the version's value."""
     told = [n for n in (layout.tracked or layout.payload_names) if n not in layout.gone]
     cover, new = F.col("cover.payload"), F.col("new.payload")
-    same = F.col("covers") & (
-        struct_digest(cover, layout.payload, told) == struct_digest(new, layout.payload, told))
-    kept = F.struct(*[
-        (cover if f.name in layout.gone else new).getField(f.name).alias(f.name) for f in layout.payload.fields])
+    same = F.col("covers") & (struct_digest(cover, layout.payload, told) == struct_digest(new, layout.payload, told))
+    kept = F.struct(
+        *[(cover if f.name in layout.gone else new).getField(f.name).alias(f.name) for f in layout.payload.fields]
+    )
     refilled = F.struct(
-        F.col("new.is_delete"), F.col("new.tie"), kept.alias("payload"), payload_digest(kept, layout).alias("digest"))
+        F.col("new.is_delete"),
+        F.col("new.tie"),
+        kept.alias("payload"),
+        payload_digest(kept, layout).alias("digest"),
+    )
     return rows.withColumn("new", F.when(F.col("new").isNotNull() & same, refilled).otherwise(F.col("new")))
 
 
@@ -179,11 +218,15 @@ def _fill(layout: Layout, rows: DataFrame) -> DataFrame:
         return rows.withColumn("state", F.col("payload"))
     order = Window.partitionBy("key", "is_event").orderBy("at", "seq")
     life = Window.partitionBy("key", "is_event", "life").orderBy("at", "seq").rowsBetween(Window.unboundedPreceding, 0)
-    rows = rows.withColumn("life", F.sum(F.col("is_delete").cast("int")).over(
-        order.rowsBetween(Window.unboundedPreceding, 0)))
-    filled = F.struct(*[
-        F.last(F.col("payload").getField(f.name), ignorenulls=True).over(life).alias(f.name)
-        for f in layout.payload.fields])
+    rows = rows.withColumn(
+        "life", F.sum(F.col("is_delete").cast("int")).over(order.rowsBetween(Window.unboundedPreceding, 0))
+    )
+    filled = F.struct(
+        *[
+            F.last(F.col("payload").getField(f.name), ignorenulls=True).over(life).alias(f.name)
+            for f in layout.payload.fields
+        ]
+    )
     return rows.withColumn("state", F.when(F.col("event").isNotNull(), filled))
 
 
@@ -196,27 +239,37 @@ def _fold(layout: Layout, rows: DataFrame) -> DataFrame:
         counts = counts & (following.isNull() | (following != F.col("at")))
     rows = rows.withColumn("counts", counts)
     order = Window.partitionBy("key", "counts").orderBy("at", "seq")
-    rows = rows.withColumn("tracked", F.when(~F.col("is_delete"), struct_digest(
-        F.col("state"), layout.payload, layout.tracked)))
-    rows = rows.withColumn("before", F.lag("tracked").over(order)).withColumn("next_at", F.lead("at").over(order))
-    turns = F.col("counts") & ~F.col("tracked").eqNullSafe(F.col("before"))
-    rows = rows.withColumn("turns", turns).withColumn("run", F.sum(F.col("turns").cast("int")).over(
-        order.rowsBetween(Window.unboundedPreceding, 0)))
-    run = Window.partitionBy("key", "counts", "run").orderBy("at", "seq").rowsBetween(
-        Window.unboundedPreceding, Window.unboundedFollowing)
-    whole = Window.partitionBy("key", "counts").orderBy("at", "seq").rowsBetween(
-        Window.unboundedPreceding, Window.unboundedFollowing)
-    rows = rows.withColumn("first_state", F.first("state").over(run)).withColumn(
-        "last_state", F.last("state").over(run)).withColumn("till", F.last("next_at").over(run))
+    digest = struct_digest(F.col("state"), layout.payload, layout.tracked)
+    rows = rows.withColumn("tracked", F.when(~F.col("is_delete"), digest))
+    rows = rows.withColumns({"before": F.lag("tracked").over(order), "next_at": F.lead("at").over(order)})
+    rows = rows.withColumn("turns", F.col("counts") & ~F.col("tracked").eqNullSafe(F.col("before")))
+    so_far = order.rowsBetween(Window.unboundedPreceding, 0)
+    rows = rows.withColumn("run", F.sum(F.col("turns").cast("int")).over(so_far))
+    run = _whole(Window.partitionBy("key", "counts", "run").orderBy("at", "seq"))
+    of_run = {
+        "first_state": F.first("state").over(run),
+        "last_state": F.last("state").over(run),
+        "till": F.last("next_at").over(run),
+    }
+    if layout.surrogate:
+        # The version that a run showed before, if it did: moving its start earlier does not make it another.
+        of_run["run_at"] = F.first("at").over(run)
+        of_run["run_sk"] = F.first("old_here.sk", ignorenulls=True).over(run)
     if layout.spec.untracked.mode == "all_versions" and layout.spec.type == 2:
-        rows = rows.withColumn("last_state", F.last("state", ignorenulls=True).over(whole))
-    rows = rows.withColumn("row", F.when(F.col("counts") & F.col("tracked").isNotNull(), _row(layout)))
+        of_run["last_state"] = F.last("state", ignorenulls=True).over(_whole(order))
     if layout.spec.type != 2:
-        rows = rows.withColumn("row", F.when(F.col("till").isNull(), F.col("row")))
         deletes = F.sum(F.col("is_delete").cast("int"))
-        so_far = order.rowsBetween(Window.unboundedPreceding, 0)
-        rows = rows.withColumn("deletes_later", deletes.over(whole) > deletes.over(so_far))
+        of_run["deletes_later"] = deletes.over(_whole(order)) > deletes.over(so_far)
+    rows = rows.withColumns(of_run)
+    visible = F.col("counts") & F.col("tracked").isNotNull()
+    if layout.spec.type != 2:
+        visible = visible & F.col("till").isNull()
+    rows = rows.withColumn("row", F.when(visible, _row(layout)))
     return rows.withColumn("opens", F.col("turns") & F.col("row").isNotNull())
+
+
+def _whole(window: WindowSpec) -> WindowSpec:
+    return window.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
 
 
 def _row(layout: Layout) -> Column:
@@ -224,9 +277,12 @@ def _row(layout: Layout) -> Column:
     if layout.spec.type == 0:
         payload = first
     else:
-        payload = F.struct(*[
-            (first if f.name in layout.tracked else last).getField(f.name).alias(f.name)
-            for f in layout.payload.fields])
+        payload = F.struct(
+            *[
+                (first if f.name in layout.tracked else last).getField(f.name).alias(f.name)
+                for f in layout.payload.fields
+            ]
+        )
     return F.struct(payload.alias("payload"), F.col("till").alias("till"))
 
 
@@ -242,16 +298,30 @@ def _compare(layout: Layout, rows: DataFrame) -> DataFrame:
     # With effective_at several positions share an instant: its last event speaks for the row.
     rows = rows.withColumn("action", F.when(F.col("counts"), action)).withColumn("remember", _remember(layout))
     closes = (F.col("action") == "update") & old.getField("till").isNull() & F.col("row.till").isNotNull()
-    done = rows.select(
-        *POSITION, "action",
+    old_sk = old.getField("sk")
+    lives_on = F.col("row").isNotNull() if layout.surrogate else F.lit(False)
+    return rows.select(
+        *POSITION,
+        "action",
         F.coalesce(closes, F.lit(False)).alias("closes"),
-        F.struct("row.payload", "row.till", old.getField("sk").alias("sk"),
-                 old.getField("till").alias("old_till")).alias("row"),
-        "remember", "is_delete", F.col("event.tie").alias("tie"),
+        F.struct(
+            "row.payload",
+            "row.till",
+            old.getField("till").alias("old_till"),
+            old.getField("file").alias("file"),
+            (F.coalesce(old_sk, F.when(F.col("opens"), F.col("run_sk"))) if layout.surrogate else old_sk).alias("sk"),
+            F.when(lives_on, F.col("run_at") if layout.surrogate else F.col("at")).alias("now_at"),
+            F.when(lives_on, F.col("run_sk") if layout.surrogate else old_sk).alias("now_sk"),
+        ).alias("row"),
+        "remember",
+        "is_delete",
+        F.col("event.tie").alias("tie"),
         F.when(F.col("remember") == WRITE_PAYLOAD, F.col("payload")).alias("payload"),
-        F.col("event.digest").alias("digest"), "rejected", "arrived", "from_batch",
+        F.col("event.digest").alias("digest"),
+        "rejected",
+        "arrived",
+        "from_batch",
     )
-    return done
 
 
 def _remember(layout: Layout) -> Column:
@@ -268,9 +338,13 @@ def _remember(layout: Layout) -> Column:
         # Only its position can matter again: the row shows the last event, and that one is exact.
         upsert = F.least(upsert, F.lit(WRITE_POSITION))
     delete = F.when(F.col("truncate") | spoken | (ends & mem.isNull()), 0).otherwise(WRITE_PAYLOAD)
-    has_it = F.when(mem.isNull(), 0).when(F.col("is_delete"), F.when(mem.getField("is_delete"), WRITE_PAYLOAD).otherwise(
-        0)).when(mem.getField("is_delete") | F.col("from_batch"), 0).when(
-        mem.getField("payload").isNull(), WRITE_POSITION).otherwise(WRITE_PAYLOAD)
+    has_it = (
+        F.when(mem.isNull(), 0)
+        .when(F.col("is_delete"), F.when(mem.getField("is_delete"), WRITE_PAYLOAD).otherwise(0))
+        .when(mem.getField("is_delete") | F.col("from_batch"), 0)
+        .when(mem.getField("payload").isNull(), WRITE_POSITION)
+        .otherwise(WRITE_PAYLOAD)
+    )
     need = F.when(F.col("is_delete"), delete).otherwise(upsert)
     if spec.type != 2:
         # Before a key's last delete nothing can ever show again.

@@ -15,38 +15,49 @@ from gluehouse.errors import HistoryRefused
 from gluehouse.history import snapshot as snapshots
 from gluehouse.history.events import Events, key_is_legible, payload_digest
 from gluehouse.history.layout import Layout
-from gluehouse.history.memory import as_memory, fitted
+from gluehouse.history.memory import as_memory, empty, fitted
 from gluehouse.history.plan import sk_type
 from gluehouse.history.result import Snapshot
+from gluehouse.history.store import BROADCAST_KEYS
 from gluehouse.history.value import literal, portable
 
-# Up to this many touched keys are sent to every task, so that the table itself is not shuffled.
-BROADCAST_KEYS = 500_000
+# For so few keys, compiling the fold's long plan costs more than interpreting it.
+SMALL_KEYS = 20_000
 MARK_KINDS = ("snapshot", "truncate")
 
 
 class Known:
     """The table as it is: ``old`` versions (key, at, till, payload, sk, digest) and memory's rows."""
 
-    def __init__(
-        self, spark: SparkSession, layout: Layout, visible: DataFrame | None, memory: DataFrame
-    ) -> None:
+    def __init__(self, spark: SparkSession, layout: Layout, visible: DataFrame | None, memory: DataFrame) -> None:
         self.spark, self.layout, self.memory = spark, layout, memory
         self.old = self._versions(visible)
 
     def _versions(self, visible: DataFrame | None) -> DataFrame:
         layout = self.layout
-        kinds = T.StructType([
-            T.StructField("key", layout.keys), T.StructField("at", layout.at), T.StructField("till", layout.at),
-            T.StructField("payload", layout.payload), T.StructField("sk", sk_type(layout)),
-        ])
+        kinds = T.StructType(
+            [
+                T.StructField("key", layout.keys),
+                T.StructField("at", layout.at),
+                T.StructField("till", layout.at),
+                T.StructField("payload", layout.payload),
+                T.StructField("sk", sk_type(layout)),
+                T.StructField("file", T.StringType()),
+            ]
+        )
         if visible is None:
-            return self.spark.createDataFrame([], kinds).withColumn("digest", F.lit(0).cast("bigint"))
+            return empty(self.spark, kinds).withColumn("digest", F.lit(0).cast("bigint"))
         have = {f.name: f.dataType for f in visible.schema.fields}
-        payload = F.struct(*[
-            (fitted(F.col(f"`{f.name}`"), have[f.name], f.dataType) if f.name in have else F.lit(None).cast(
-                f.dataType)).alias(f.name)
-            for f in layout.payload.fields])
+        payload = F.struct(
+            *[
+                (
+                    fitted(F.col(f"`{f.name}`"), have[f.name], f.dataType)
+                    if f.name in have
+                    else F.lit(None).cast(f.dataType)
+                ).alias(f.name)
+                for f in layout.payload.fields
+            ]
+        )
         sk = F.col(f"`{layout.surrogate}`") if layout.surrogate in have else F.lit(None)
         return visible.select(
             layout.key_struct().alias("key"),
@@ -54,22 +65,32 @@ class Known:
             F.col("effective_to").cast(layout.at).alias("till"),
             payload.alias("payload"),
             sk.cast(sk_type(layout)).alias("sk"),
+            F.col("_metadata.file_path").alias("file"),
         ).withColumn("digest", payload_digest(F.col("payload"), layout))
 
     def marks(self) -> DataFrame:
         return self.memory.where(F.col("kind").isin(*MARK_KINDS))
 
-    def late_before(self) -> Column | None:
-        """The instant before which events come too late, or NULL in an empty table; None without a lateness."""
-        lateness = self.layout.spec.lateness
-        if lateness is None:
-            return None
-        at = portable(F.col("at"), self.layout.at)
-        newest = self.old.select("at").unionByName(self.memory.select("at")).agg(F.max(at)).collect()[0][0]
-        if newest is None:
-            return None
-        limit = literal(newest, self.layout.at) - F.expr(f"interval {int(lateness.total_seconds())} seconds")
-        return limit.cast("timestamp")
+    def newest(self, batch_id: str | None) -> Column | None:
+        """The newest accepted effective time; with ``batch_id``, as it stood when that batch was applied."""
+        if batch_id is not None:
+            mine = (F.col("kind") == "horizon") & (F.col("batch_id") == batch_id)
+            times = self.memory.where(mine).select("at")
+        else:
+            times = (
+                self.old.select("at")
+                .unionByName(self.old.select(F.col("till").alias("at")))
+                .unionByName(self.memory.where(F.col("kind") != "horizon").select("at"))
+            )
+        found = times.agg(F.max(portable(F.col("at"), self.layout.at))).collect()[0][0]
+        return None if found is None else literal(found, self.layout.at)
+
+    def high_water(self) -> int:
+        """The highest BIGINT surrogate key ever given."""
+        given = self.memory.where(F.col("kind") == "high_water").agg(F.max("digest")).collect()[0][0]
+        if given is None:
+            given = self.old.agg(F.max("sk")).collect()[0][0]
+        return max(int(given or 0), 0)
 
 
 class Scope:
@@ -86,9 +107,11 @@ class Scope:
         self.nothing_new = ""
         self.warnings: list[str] = []
         self.has_news = False
+        self.undecided_are_silent = False
+        self.small = False
+        self.known_before = False
         self._cached: list[DataFrame] = []
         self._news: list[tuple[str, DataFrame]] = []
-        self._silence_undecided = False
         self._layout: Layout
 
     def __enter__(self) -> Scope:
@@ -108,9 +131,13 @@ class Scope:
 
     def memory_rows(self, plan: DataFrame, batch_id: str) -> DataFrame:
         """Everything that memory gets from this batch, in memory's columns."""
-        rows = as_memory(plan.where(F.col("remember") > 0).select(
-            "key", "at", "seq", "is_delete", "tie", "payload", "digest"), self._layout, "event", batch_id)
-        if self._silence_undecided:
+        rows = as_memory(
+            plan.where(F.col("remember") > 0).select("key", "at", "seq", "is_delete", "tie", "payload", "digest"),
+            self._layout,
+            "event",
+            batch_id,
+        )
+        if self.undecided_are_silent:
             silent = plan.where(F.col("rejected")).select("key", "at", "seq")
             rows = rows.unionByName(as_memory(silent, self._layout, "silent", batch_id))
         for kind, news in self._news:
@@ -127,12 +154,20 @@ class Scope:
 
         self.old = of_touched(known.old)
         self.memory = of_touched(known.memory.where(F.col("kind") == "event"))
+        self.small = count <= SMALL_KEYS
+        if self.small:
+            # Cut here, the table is scanned by compiled code and the long fold after it can be interpreted.
+            self.old, self.memory = self.keep(self.old), self.keep(self.memory)
         self.events = of_touched(events)
-        remembered = known.marks().where(
-            (F.col("kind") == "truncate") | F.col("speaks")).select("at", "seq", F.col("kind").alias("src"))
+        remembered = (
+            known.marks()
+            .where((F.col("kind") == "truncate") | F.col("speaks"))
+            .select("at", "seq", F.col("kind").alias("src"))
+        )
         for_all = remembered.unionByName(fresh.where(F.col("key").isNull()).select("at", "seq", "src"))
         silent = of_touched(known.memory.where(F.col("kind") == "silent")).select(
-            "key", "at", "seq", F.lit("silent").alias("src"))
+            "key", "at", "seq", F.lit("silent").alias("src")
+        )
         self.marks = (
             touched.crossJoin(F.broadcast(for_all))
             .unionByName(silent)
@@ -147,14 +182,22 @@ def scope_of_events(scope: Scope, known: Known, parts: Events) -> None:
     touched = parts.accepted.select("key")
     fresh = _no_marks(known)
     if layout.spec.delete_flag and layout.spec.delete_flag.truncates:
-        truncates = scope.keep(parts.truncates.join(
-            known.marks().where(F.col("kind") == "truncate").select("at", "seq"), on=["at", "seq"], how="left_anti"))
+        truncates = scope.keep(
+            parts.truncates.join(
+                known.marks().where(F.col("kind") == "truncate").select("at", "seq"),
+                on=["at", "seq"],
+                how="left_anti",
+            )
+        )
         if not truncates.isEmpty():
             then = truncates.select(F.col("at").alias("then"))
             covering = (F.col("at") <= F.col("then")) & (F.col("till").isNull() | (F.col("till") > F.col("then")))
             touched = touched.unionByName(known.old.join(F.broadcast(then), on=covering, how="left_semi").select("key"))
-            fresh = fresh.unionByName(truncates.select(
-                F.lit(None).cast(layout.keys).alias("key"), "at", "seq", F.lit("truncate").alias("src")))
+            fresh = fresh.unionByName(
+                truncates.select(
+                    F.lit(None).cast(layout.keys).alias("key"), "at", "seq", F.lit("truncate").alias("src")
+                )
+            )
             scope.remember("truncate", truncates)
     touched = scope.keep(touched.distinct())
     scope.narrow(known, touched, touched.count(), parts.accepted, fresh)
@@ -170,7 +213,8 @@ def scope_of_snapshot(
     layout = known.layout
     if not snapshot.complete:
         raise HistoryRefused(
-            "GH4004", "the snapshot is not complete.",
+            "GH4004",
+            "the snapshot is not complete.",
             "wait for all objects that its manifest, marker or count names; a part of it is never applied.",
         )
     content = snapshots.content_of(parts.accepted, layout)
@@ -179,7 +223,8 @@ def scope_of_snapshot(
     judged = parts.rejected.agg(F.count(F.lit(1)), F.count(F.when(~legible, 1))).collect()[0]
     scope.rejected = judged[0]
     illegible = snapshot.illegible_rows + judged[1]
-    if snapshots.refuse_second(known.marks(), content, layout):
+    scope.known_before = snapshots.refuse_second(known.marks(), content, layout)
+    if scope.known_before and not content.torn:
         scope.nothing_new, scope.same = "this snapshot is known already", content.keys
         return
     silent = parts.rejected.where(legible).select(layout.key_struct().alias("key"))
@@ -189,12 +234,13 @@ def scope_of_snapshot(
     speaks = illegible == 0
     if not speaks:
         scope.warnings.append(
-            f"{illegible} rows of the snapshot have no legible key, so nothing was deleted for being absent")
+            f"{illegible} rows of the snapshot have no legible key, so nothing was deleted for being absent"
+        )
     there = known.memory.where((F.col("kind").isin("event", "silent")) & (F.col("seq") == time))
     fates = scope.keep(snapshots.classify(known.old, there, parts.accepted, silent, time))
     counts = snapshots.count_fates(fates)
     absent = counts["absent"] if speaks else 0
-    if not allow_mass_delete:
+    if not allow_mass_delete and not scope.known_before:
         snapshots.break_if_too_many(absent, counts["valid"], layout.spec.breaker)
     fate = F.col("fate")
     # Where the snapshot does not speak for the keys it lacks, it is no proof for those it shows either.
@@ -203,27 +249,40 @@ def scope_of_snapshot(
     count = counts["told"] + absent + (0 if speaks else counts["same"])
     touched = fates.where(told | (fate == "absent") if speaks else told).select("key")
     deletes = fates.where((fate == "absent") & F.lit(speaks)).select(
-        "key", time.alias("at"), time.alias("seq"), F.lit(True).alias("is_delete"),
-        F.lit(None).cast(layout.payload).alias("payload"), F.lit(None).cast(layout.tie).alias("tie"),
-        F.lit(None).cast("bigint").alias("digest"))
+        "key",
+        time.alias("at"),
+        time.alias("seq"),
+        F.lit(True).alias("is_delete"),
+        F.lit(None).cast(layout.payload).alias("payload"),
+        F.lit(None).cast(layout.tie).alias("tie"),
+        F.lit(None).cast("bigint").alias("digest"),
+    )
     events = parts.accepted.unionByName(deletes)
     fresh = _no_marks(known)
-    scope.remember("snapshot", known.spark.range(1).select(
-        time.alias("at"), time.alias("seq"), F.lit(speaks).alias("speaks"), F.lit(content.text).alias("content")))
+    scope.remember(
+        "snapshot",
+        known.spark.range(1).select(
+            time.alias("at"),
+            time.alias("seq"),
+            F.lit(speaks).alias("speaks"),
+            F.lit(content.text).alias("content"),
+        ),
+    )
     if speaks:
         mark = known.spark.range(1).select(
-            F.lit(None).cast(layout.keys).alias("key"), time.alias("at"), time.alias("seq"),
-            F.lit("snapshot_new").alias("src"))
+            F.lit(None).cast(layout.keys).alias("key"),
+            time.alias("at"),
+            time.alias("seq"),
+            F.lit("snapshot_new").alias("src"),
+        )
         mute = silent.select("key", time.alias("at"), time.alias("seq"), F.lit("silent_new").alias("src"))
         fresh = fresh.unionByName(mark).unionByName(mute)
         scope.remember("silent", mute.select("key", "at", "seq"))
-        scope._silence_undecided = True
+        scope.undecided_are_silent = True
     scope.narrow(known, touched, count, events, fresh)
 
 
 def _no_marks(known: Known) -> DataFrame:
     layout = known.layout
-    return known.spark.createDataFrame([], T.StructType([
-        T.StructField("key", layout.keys), T.StructField("at", layout.at),
-        T.StructField("seq", layout.sequence), T.StructField("src", T.StringType()),
-    ]))
+    kinds = {"key": layout.keys, "at": layout.at, "seq": layout.sequence, "src": T.StringType()}
+    return empty(known.spark, T.StructType([T.StructField(n, kind) for n, kind in kinds.items()]))

@@ -16,33 +16,41 @@ from gluehouse.spec.history import Breaker
 
 @dataclass(frozen=True)
 class Content:
-    """A snapshot's time (as collected), its keys and what it holds, as text that another can be compared with."""
+    """A snapshot's time (as collected), how many keys it has, how many of them it tells in several ways, and what it
+    holds, as text that another's can be compared with."""
 
     time: Any
     keys: int
+    torn: int
     text: str
 
 
 def content_of(events: DataFrame, layout: Layout) -> Content:
     """One pass over the snapshot's events. Raises HistoryRefused GH4003 (empty), GH4005 (more than one time)."""
-    row = F.xxhash64("key", "digest")
-    found = events.agg(
-        F.min(portable(F.col("seq"), layout.sequence)).alias("first"),
-        F.max(portable(F.col("seq"), layout.sequence)).alias("last"),
-        F.sum_distinct(row.cast("decimal(38,0)")).cast("string").alias("total"),
-        F.count_distinct(row).alias("rows"),
+    seq = portable(F.col("seq"), layout.sequence)
+    of_key = events.groupBy("key").agg(
+        F.sort_array(F.collect_set("digest")).alias("said"), F.min(seq).alias("first"), F.max(seq).alias("last")
+    )
+    found = of_key.agg(
+        F.count(F.lit(1)).alias("rows"),
+        F.count(F.when(F.size("said") > 1, 1)).alias("torn"),
+        F.sum(F.xxhash64("key", "said").cast("decimal(38,0)")).cast("string").alias("total"),
+        F.min("first").alias("first"),
+        F.max("last").alias("last"),
     ).collect()[0]
     if found["rows"] == 0:
         raise HistoryRefused(
-            "GH4003", "the snapshot is empty.",
+            "GH4003",
+            "the snapshot is empty.",
             "look at the source object; an empty snapshot would delete every key and is never applied.",
         )
     if found["first"] != found["last"]:
         raise HistoryRefused(
-            "GH4005", f"the snapshot's rows have several times in {', '.join(layout.spec.sequence_by)}.",
+            "GH4005",
+            f"the snapshot's rows have several times in {', '.join(layout.spec.sequence_by)}.",
             "a full snapshot holds at one time; give events with deletes: none or a delete flag instead.",
         )
-    return Content(found["first"], int(found["rows"]), f"{found['rows']}:{found['total']}")
+    return Content(found["first"], int(found["rows"]), int(found["torn"]), f"{found['rows']}:{found['total']}")
 
 
 def classify(old: DataFrame, remembered: DataFrame, events: DataFrame, silent: DataFrame, time: Column) -> DataFrame:
@@ -68,8 +76,11 @@ def classify(old: DataFrame, remembered: DataFrame, events: DataFrame, silent: D
     )
     same = F.col("valid") & F.col("told") & F.col("equal") & ~F.col("silent") & ~F.col("mem")
     fate = (
-        F.when(same, "same").when(F.col("told"), "told").when(F.col("silent"), "silent")
-        .when(F.col("valid"), "absent").otherwise("nothing")
+        F.when(same, "same")
+        .when(F.col("told"), "told")
+        .when(F.col("silent"), "silent")
+        .when(F.col("valid"), "absent")
+        .otherwise("nothing")
     )
     return sides.select("key", fate.alias("fate"), "valid")
 
@@ -98,14 +109,17 @@ def break_if_too_many(absent: int, valid: int, breaker: Breaker) -> None:
 
 def refuse_second(marks: DataFrame, content: Content, layout: Layout) -> bool:
     """Whether this very snapshot is known. Raises HistoryRefused GH4002 where another one of that time is."""
-    known = marks.where(
-        (F.col("kind") == "snapshot") & (F.col("seq") == literal(content.time, layout.sequence))
-    ).select("content").collect()
+    known = (
+        marks.where((F.col("kind") == "snapshot") & (F.col("seq") == literal(content.time, layout.sequence)))
+        .select("content")
+        .collect()
+    )
     if not known:
         return False
     if any(row["content"] == content.text for row in known):
         return True
     raise HistoryRefused(
-        "GH4002", f"a different snapshot of {content.time} was accepted before.",
+        "GH4002",
+        f"a different snapshot of {content.time} was accepted before.",
         "a correction needs a time of its own; to repeat the batch, deliver the same rows.",
     )

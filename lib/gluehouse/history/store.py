@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, Observation, SparkSession
+from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from gluehouse.history.delta import DeltaLocation, as_transaction, options
-from gluehouse.history.digest import digest128
 from gluehouse.history.layout import Layout
 from gluehouse.history.lock import LockPort
-from gluehouse.history.memory import SUFFIX
+from gluehouse.history.memory import SUFFIX, fitted
+from gluehouse.history.surrogate import is_new
 
 ACTION = "__action"
+# Up to this many touched keys are sent to every task, so that the table itself is not shuffled.
+BROADCAST_KEYS = 500_000
 
 
 class PlanFile:
@@ -24,13 +26,14 @@ class PlanFile:
     def __init__(self, spark: SparkSession, location: str, layout: Layout) -> None:
         # Inside memory's folder, under a name that Delta and Spark take for hidden.
         self.path = location.rstrip("/") + SUFFIX + "/_plan"
-        self.spark = spark
+        self.spark, self.layout = spark, layout
         self.schema: T.StructType | None = None
 
     def write(self, plan: DataFrame) -> dict[str, int]:
         """Write the rows that change something; counts of all of them, taken in the same job."""
         seen = Observation("plan")
         action, upserts = F.col("action"), F.col("from_batch")
+        changes = action.isin("update", "delete")
         counted = plan.observe(
             seen,
             F.count(F.when(action == "insert", 1)).alias("inserted"),
@@ -41,7 +44,9 @@ class PlanFile:
             F.coalesce(F.sum(F.when(F.col("rejected"), F.col("arrived"))), F.lit(0)).alias("undecided"),
             F.count(F.when((F.col("arrived") > 0) & ~F.col("rejected") & action.isNull(), 1)).alias("confirmed"),
             F.count(F.when(upserts, 1)).alias("accepted"),
-            F.count(F.when(action.isin("update", "delete") & F.col("row.old_till").isNotNull(), 1)).alias("history"),
+            F.count(F.when(changes & F.col("row.old_till").isNotNull(), 1)).alias("history"),
+            F.count(F.when(is_new(self.layout), 1)).alias("numbered"),
+            F.approx_count_distinct(F.when(changes, F.col("row.file"))).alias("files"),
         )
         self.schema = plan.schema
         rows = counted.where(action.isNotNull() | (F.col("remember") > 0) | F.col("rejected"))
@@ -74,13 +79,23 @@ def write_table(write: Write) -> tuple[str, str]:
         _append(write)
         return "create", "there was no table"
     if write.layout.widened:
-        _rewrite(write)
+        _replace(write, None)
         return "rewrite", f"a wider type for {', '.join(write.layout.widened)} changes every file"
     if not changed:
         _append(write)
         return "append", "no row of the table changes"
+    if not write.counts["history"] and not _has_deletion_vectors(write):
+        # MERGE reads the touched files twice and shuffles them; this reads all current files once and shuffles nothing.
+        current = write.table.current_files()
+        if write.counts["files"] * 2 >= current:
+            _replace(write, "is_current = true")
+            return "replace", f"{write.counts['files']} of {current} files with current rows are touched"
     _merge(write)
-    return "merge", f"{changed} rows of the table change"
+    return "merge", f"{changed} rows in {write.counts['files']} files change"
+
+
+def _has_deletion_vectors(write: Write) -> bool:
+    return write.table.properties().get("delta.enableDeletionVectors", "false") == "true"
 
 
 def visible_rows(plan: DataFrame, layout: Layout, batch_id: str) -> DataFrame:
@@ -88,9 +103,11 @@ def visible_rows(plan: DataFrame, layout: Layout, batch_id: str) -> DataFrame:
     now = F.current_timestamp()
     keys = [F.col("key").getField(n).alias(n) for n in layout.keys.fieldNames()]
     payload = [F.col("row.payload").getField(n).alias(n) for n in layout.payload_names]
-    surrogate = [_surrogate(layout).alias(layout.surrogate)] if layout.surrogate else []
+    surrogate = [F.col("sk").alias(layout.surrogate)] if layout.surrogate else []
     return plan.where(F.col("action").isNotNull()).select(
-        *keys, *payload, *surrogate,
+        *keys,
+        *payload,
+        *surrogate,
         F.col("at").alias("effective_from"),
         F.col("row.till").alias("effective_to"),
         F.col("row.till").isNull().alias("is_current"),
@@ -98,12 +115,6 @@ def visible_rows(plan: DataFrame, layout: Layout, batch_id: str) -> DataFrame:
         now.alias("loaded_at"),
         F.col("action").alias(ACTION),
     )
-
-
-def _surrogate(layout: Layout) -> Column:
-    identity: list[tuple[str, Column, T.DataType]] = [
-        (f.name, F.col("key").getField(f.name), f.dataType) for f in layout.keys.fields]
-    return digest128([*identity, ("effective_from", F.col("at"), layout.at)])
 
 
 def _append(write: Write) -> None:
@@ -135,29 +146,48 @@ def _merge(write: Write) -> None:
     )
     write.lock.check()
     try:
-        with as_transaction(write.spark, write.transaction, 1), options(
-                write.spark, **{"spark.databricks.delta.merge.materializeSource": "none"}):
+        with (
+            as_transaction(write.spark, write.transaction, 1),
+            options(write.spark, **{"spark.databricks.delta.merge.materializeSource": "none"}),
+        ):
             write.spark.sql(statement)
     finally:
         write.spark.catalog.dropTempView(view)
 
 
-def _rewrite(write: Write) -> None:
-    """The whole table once more, in one commit: for a change of type that every file must follow."""
+def _replace(write: Write, where: str | None) -> None:
+    """The rows that stay and the changed ones, in one overwriting commit of all rows, or of those ``where``."""
     layout = write.layout
     rows = visible_rows(write.plan, layout, write.batch_id)
     identity = [*layout.keys.fieldNames(), "effective_from"]
     kinds = {f.name: f.dataType for f in rows.schema.fields}
     there = write.spark.read.format("delta").load(write.table.path)
-    typed = there.select(*[
-        (F.col(f"`{n}`") if n in there.columns else F.lit(None)).cast(kinds[n]).alias(n)
-        for n in layout.visible_columns()])
+    if where:
+        there = there.where(where)
+    typed = there.select(
+        *[
+            fitted(F.col(f"`{n}`"), there.schema[n].dataType, kinds[n]).alias(n)
+            if n in there.columns
+            else F.lit(None).cast(kinds[n]).alias(n)
+            for n in layout.visible_columns()
+        ]
+    )
     gone = rows.where(F.col(ACTION) != "insert").select(*identity)
     fresh = rows.where(F.col(ACTION) != "delete").drop(ACTION)
+    if write.counts["updated"] + write.counts["deleted"] <= BROADCAST_KEYS:
+        gone = F.broadcast(gone)
     whole = typed.join(gone, on=identity, how="left_anti").select(*fresh.columns).unionByName(fresh)
+    writer = _named(whole.write.format("delta").mode("overwrite").partitionBy("is_current"), write)
+    if where:
+        writer = writer.option("replaceWhere", where)
+        if layout.added:
+            writer = writer.option("mergeSchema", "true")
+    else:
+        writer = writer.option("overwriteSchema", "true")
     write.lock.check()
-    writer = whole.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
-    _named(writer.partitionBy("is_current"), write).save(write.table.path)
+    # A version that closes leaves the replaced partition for the other one in the same commit.
+    with options(write.spark, **{"spark.databricks.delta.replaceWhere.constraintCheck.enabled": "false"}):
+        writer.save(write.table.path)
 
 
 def _named(writer: Any, write: Write) -> Any:

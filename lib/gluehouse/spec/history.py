@@ -40,7 +40,6 @@ class SurrogateKey(_Frozen):
 
     kind: Literal["bigint", "hash128"]
     column: str
-    unknown_member: bool = False
 
 
 class Breaker(_Frozen):
@@ -93,7 +92,7 @@ class HistorySpec(_Frozen):
             return value
         found = _DURATION.fullmatch(value)
         if not found:
-            raise ValueError(f"{value!r} is not a duration like P30D or PT12H (months and years have no fixed length)")
+            raise ValueError(f"{value!r} is not a duration like P30D or PT12H (no months, no years)")
         weeks, days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
         return timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
 
@@ -104,7 +103,7 @@ class HistorySpec(_Frozen):
         if self.tracked is not None and self.untracked.columns:
             raise ValueError("name either tracked or untracked columns, not both: the rest is the other")
         if self.effective_at and self.deletes == "absence":
-            raise ValueError("deletes: absence needs the snapshot's time as sequence, so effective_at cannot be given")
+            raise ValueError("deletes: absence takes the sequence for its time, so effective_at cannot be given")
         if self.effective_at and self.type != 2:
             raise ValueError(f"type {self.type} keeps one state by sequence, so effective_at cannot be given")
         if self.lateness is not None and len(self.sequence_by) > 1 and not self.effective_at:

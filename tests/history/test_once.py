@@ -1,0 +1,113 @@
+"""A batch counts once: killed at its worst moment and run again, or met by a second writer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from gluehouse.errors import TableLockHeld, TableLockLost
+from gluehouse.history import FileLock, apply_batch, read_history
+from gluehouse.spec.history import HistorySpec
+
+SPEC = HistorySpec(keys="k", sequence_by="s", untracked=["u"])
+SCHEMA = "k string, v string, u string, s int"
+FIRST = [("x", "A", "1", 1), ("y", "A", "1", 1)]
+SECOND = [("x", "A", "2", 5), ("y", "B", "2", 5)]
+THIRD = [("x", "B", "3", 3), ("y", "B", "3", 3)]
+
+CHILD = textwrap.dedent(
+    """
+    import os, signal, sys
+    sys.path[:0] = [sys.argv[2], sys.argv[3]]
+    from conftest import make_session
+    from test_once import FIRST, SECOND, SCHEMA, SPEC
+    from gluehouse.history import apply_batch
+
+    class Killer:
+        def __init__(self, fatal):
+            self.checks, self.fatal = 0, fatal
+        def check(self, min_seconds_left=30.0):
+            self.checks += 1
+            if self.checks == self.fatal:
+                os.killpg(0, signal.SIGKILL)
+
+    spark = make_session("killed")
+    apply = lambda rows, name, lock: apply_batch(
+        spark, sys.argv[1], spark.createDataFrame(rows, SCHEMA), SPEC, name, lock=lock)
+    apply(FIRST, "first", Killer(0))
+    apply(SECOND, "second", Killer(2))
+    print("survived")
+    """
+)
+
+
+def test_a_batch_killed_between_memory_and_table_counts_once_when_it_is_run_again(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    path, here = str(tmp_path / "t"), Path(__file__).parent
+    lib = here.parents[1] / "lib"
+    child = subprocess.run(
+        [sys.executable, "-c", CHILD, path, str(lib), str(here)],
+        start_new_session=True,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": str(lib)},
+    )
+    assert child.returncode == -9, child.stderr[-2000:]
+    assert _rows(spark, path) == [("x", "A", "1", 1, None), ("y", "A", "1", 1, None)]
+    left = spark.read.format("delta").load(path + "__memory").where("batch_id = 'second'").count()
+    assert left > 0, "it was killed after memory was written"
+    _apply(spark, path, THIRD, "third")
+    assert _rows(spark, path) == [
+        ("x", "A", "1", 1, 3),
+        ("x", "B", "3", 3, None),
+        ("y", "A", "1", 1, 3),
+        ("y", "B", "3", 3, None),
+    ]
+    _apply(spark, path, SECOND, "second")
+    _apply(spark, path, SECOND, "second")
+    assert _rows(spark, path) == [
+        ("x", "A", "1", 1, 3),
+        ("x", "B", "3", 3, 5),
+        ("x", "A", "2", 5, None),
+        ("y", "A", "1", 1, 3),
+        ("y", "B", "2", 3, None),
+    ]
+
+
+def test_nothing_is_committed_under_a_lost_lock(spark: SparkSession, tmp_path: Path) -> None:
+    class Lost:
+        def check(self, min_seconds_left: float = 30.0) -> None:
+            raise TableLockLost("GH6002", "stolen.")
+
+    with pytest.raises(TableLockLost):
+        _apply(spark, str(tmp_path / "t"), FIRST, "first", lock=Lost())
+    assert not (tmp_path / "t").exists()
+
+
+def test_a_second_writer_of_the_same_path_is_refused(tmp_path: Path) -> None:
+    with FileLock(tmp_path / "l") as lock:
+        lock.check()
+        with pytest.raises(TableLockHeld), FileLock(tmp_path / "l"):
+            pass
+    with FileLock(tmp_path / "l") as lock:
+        (tmp_path / "l").unlink()
+        with pytest.raises(TableLockLost, match="replaced"):
+            lock.check()
+
+
+def _apply(spark: SparkSession, path: str, rows: list[Any], name: str, **how: Any) -> Any:
+    return apply_batch(spark, path, spark.createDataFrame(rows, SCHEMA), SPEC, name, **how)
+
+
+def _rows(spark: SparkSession, path: str) -> list[tuple[Any, ...]]:
+    found = read_history(spark, path).orderBy("k", "effective_from").collect()
+    return [(r["k"], r["v"], r["u"], r["effective_from"], r["effective_to"]) for r in found]
