@@ -230,3 +230,17 @@ def _sk(kind: str) -> Any:
 
 def _keys(t: Table) -> list[tuple[tuple[str, int], Any]]:
     return [((r["k"], r["effective_from"]), r["sk"]) for r in read_history(t.spark, t.path).collect()]
+
+
+def test_the_strategy_is_the_cheapest_that_fits_and_the_result_says_why(table: Any) -> None:
+    t = table(EVENTS)
+    nothing = t.events()
+    assert (nothing.strategy, nothing.version_after) == ("none", None)
+    assert t.events(("x", "A", 2)).strategy == "create"
+    assert t.events(("y", "A", 2)).strategy == "append"
+    replaced = t.events(("x", "B", 4), ("y", "B", 4))
+    assert (replaced.strategy, replaced.why) == ("replace", "2 of 2 files with current rows are touched")
+    assert (replaced.opened, replaced.closed, replaced.current_rows) == (2, 2, 2)
+    merged = t.events(("x", "C", 3))
+    assert (merged.strategy, merged.updated, merged.opened) == ("merge", 1, 1)
+    assert merged.version_after == merged.version_before + 1
