@@ -24,8 +24,8 @@ setup(
     python_requires=">=3.11",
     package_dir={"": "lib"},
     # gluehouse_local is the laptop's AWS: Glue and Lambda never get it.
-    packages=find_packages("lib", include=["gluehouse", "gluehouse.*", "airports", "airports.*"]),
-    package_data={"gluehouse": ["py.typed"], "airports": ["py.typed"]},
+    packages=find_packages("lib", exclude=["gluehouse_local", "gluehouse_local.*"]),
+    package_data={"": ["py.typed"]},
     zip_safe=False,
     install_requires=["pydantic==2.13.5", "pydeequ==1.7.0"],
     extras_require={

@@ -9,8 +9,8 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import gzip
+import math
 from collections.abc import Iterable
-from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,6 @@ def _by_country(rows: Iterable[Row]) -> dict[str, Row]:
 def _typed(row: dict[str, str]) -> Row:
     text = {name: value or None for name, value in row.items()}
     feet = float(row["elevation"])
-    # Spark rounds the double's shortest decimal form half up.
-    metres = float(Decimal(repr(feet * 0.3048)).quantize(Decimal("0.1"), ROUND_HALF_UP))
+    metres = math.floor(feet * 3.048 + 0.5) / 10
     numbers = {"elevation": feet, "elevation_m": metres, "lat": float(row["lat"]), "lon": float(row["lon"])}
     return tuple({**text, "country": row["country"].strip().upper(), **numbers}[name] for name in COLUMNS)

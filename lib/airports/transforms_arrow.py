@@ -5,16 +5,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-METRES_A_FOOT = 0.3048
+DECIMETRES_A_FOOT = 3.048
 
 
 def normalise_country(airports: pa.Table, params: dict[str, Any]) -> pa.Table:
-    """Country codes in capitals without blanks, and the elevation in metres (``elevation_m``, double) beside feet."""
+    """Country codes in capitals without blanks; beside feet the elevation in metres (``elevation_m``, double)."""
     country = pc.utf8_upper(pc.utf8_trim(airports["country"], characters=" "))
-    metres = pc.round(
-        pc.multiply(airports["elevation"].cast(pa.float64()), METRES_A_FOOT),
-        ndigits=1,
-        round_mode="half_towards_infinity",
-    )
+    decimetres = pc.floor(pc.add(pc.multiply(airports["elevation"], DECIMETRES_A_FOOT), 0.5))
     named = airports.set_column(airports.column_names.index("country"), "country", country)
-    return named.append_column("elevation_m", metres)
+    return named.append_column("elevation_m", pc.divide(decimetres, 10.0))

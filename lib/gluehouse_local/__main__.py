@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from gluehouse.errors import GluehouseError
 
+from gluehouse.errors import GluehouseError
 from gluehouse_local.server import DEFAULT_STATE, LocalAws
 
 # Modules that bring a command of their own, as an attribute ``command``.

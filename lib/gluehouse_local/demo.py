@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+
 from gluehouse.errors import SetupError
 from gluehouse.spec.deployment import Deployment
 from gluehouse.spec.environment import Environment
 from gluehouse.spec.manifest import Manifest
-
 from gluehouse_local import demo_report as report
 from gluehouse_local.deploy import deploy, publish_configuration, read_deployment
 from gluehouse_local.environments import CHECKOUT

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from gluehouse.spec.environment import Environment
 from gluehouse.spec.manifest import Manifest
-
 from gluehouse_local import lake
 from gluehouse_local.inbox import Delivery
 from gluehouse_local.server import LocalAws

@@ -7,6 +7,7 @@ compiled configuration, whose index goes last: until then the old one is in forc
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,12 @@ from typing import Any
 import boto3
 import click
 from botocore.exceptions import ClientError, WaiterError
+
 from gluehouse.cli.compile import Overrides, compile_all, write_artifacts
 from gluehouse.cli.documents import read, refuse
 from gluehouse.errors import ConfigError, SetupError
 from gluehouse.spec.deployment import Deployment
-
-from gluehouse_local import packaging
+from gluehouse_local import packaging, schedules
 from gluehouse_local.environments import CHECKOUT
 
 Clients = Callable[[str], Any]
@@ -58,13 +59,16 @@ def deploy(
 def publish_configuration(
     root: Path, deployment: Deployment, clients: Clients, overrides: Overrides | None = None
 ) -> None:
-    """Compile and upload every pipeline; the next execution uses it."""
+    """Compile and upload every pipeline, and set its schedule; the next execution uses it."""
     folder = root / ".cache/dist/config" / deployment.environment
-    index = write_artifacts(folder, f"s3://{deployment.code_bucket}/config", compile_all(root, overrides))
+    compiled = compile_all(root, overrides)
+    index = write_artifacts(folder, f"s3://{deployment.code_bucket}/config", compiled)
     upload(clients("s3"), folder, deployment.code_bucket, "config", leave_out={index})
     clients("s3").put_object(
         Bucket=deployment.code_bucket, Key="config/index.json", Body=index.read_bytes(), ContentType="application/json"
     )
+    wanted = {name: pipeline.spec.schedule for name, pipeline in compiled.items() if pipeline.spec.schedule}
+    schedules.synchronise(clients("scheduler"), _outputs(clients("cloudformation"), deployment.stack), wanted)
 
 
 def upload(
@@ -137,8 +141,12 @@ def _stack(deployment: Deployment, release: str, cloudformation: Any) -> dict[st
             f"the stack {deployment.stack} did not come up: {_first_failure(cloudformation, deployment.stack)}.",
             "Correct what it names; CloudFormation took its changes back.",
         ) from error
-    stack = cloudformation.describe_stacks(StackName=deployment.stack)["Stacks"][0]
-    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())}
+    return _outputs(cloudformation, deployment.stack)
+
+
+def _outputs(cloudformation: Any, stack: str) -> dict[str, str]:
+    found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", ())}
 
 
 def _is_local(parameters: dict[str, str]) -> bool:
@@ -167,6 +175,12 @@ def _first_failure(cloudformation: Any, stack: str) -> str:
 def command(environment: str) -> None:
     """Deploy code, stack and configuration to the AWS account that boto3 finds."""
     deployment = read_deployment(CHECKOUT, environment)
+    if _is_local(deployment.parameters) and not os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://127.0.0.1:"):
+        raise SetupError(
+            "GH7304",
+            f"{environment} is the laptop's AWS, but AWS_ENDPOINT_URL does not name it: this would go to an account.",
+            "Set the variables that `python -m gluehouse_local start` prints.",
+        )
     session = boto3.Session(region_name=deployment.region)
-    outputs = deploy(CHECKOUT, deployment, session.client, click.echo)
+    outputs = deploy(CHECKOUT, deployment, lambda service: session.client(service), click.echo)  # type: ignore[call-overload]
     click.echo(json.dumps(outputs, indent=1))

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gluehouse.errors import SetupError
-
 from gluehouse_local.setup import java
 
 _SET_UP = "Run 'make setup'; it says what it needs."

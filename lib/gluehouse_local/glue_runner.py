@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from gluehouse.errors import SetupError
-
 from gluehouse_local.artifacts import LaunchError
 from gluehouse_local.glue_environment import Launch
 from gluehouse_local.reaper import Guard, end_group

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gluehouse.errors import SetupError
-
 from gluehouse_local import wheelhouse
 from gluehouse_local.setup import stamp
 from gluehouse_local.setup.main import PROFILE, Checkout
@@ -25,7 +24,7 @@ from gluehouse_local.zips import read_zip, write_zip
 
 # Raise it when the same sources are packed in another way.
 RECIPE = "1"
-PACKAGES = ("gluehouse", "airports")
+LAPTOP_ONLY = "gluehouse_local"
 # CloudFormation reads both from the release: inline, a template may have 51,200 bytes and no file beside it.
 STACK = ("deploy/template.yaml", "statemachines/pipeline.asl.json")
 KEEP = 3
@@ -94,8 +93,10 @@ def version(root: Path) -> str:
 def wheel_sources(at: Checkout) -> Iterator[Path]:
     """What our wheel is built from."""
     yield from (at.root / "setup.py", at.root / "pyproject.toml", at.root / "LICENSE")
-    for package in PACKAGES:
-        for path in sorted((at.root / "lib" / package).rglob("*")):
+    for package in sorted(at.root.glob("lib/*/__init__.py")):
+        if package.parent.name == LAPTOP_ONLY:
+            continue
+        for path in sorted(package.parent.rglob("*")):
             if path.suffix == ".py" or path.name == "py.typed":
                 yield path
 

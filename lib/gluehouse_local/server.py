@@ -16,7 +16,6 @@ from types import TracebackType
 from typing import Any
 
 from gluehouse.errors import SetupError
-
 from gluehouse_local import clients
 from gluehouse_local.environments import CHECKOUT, Environments
 from gluehouse_local.service import STATUS_PATH, Settings

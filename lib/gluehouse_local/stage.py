@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+
 from gluehouse.aws import transform
 from gluehouse.cli.compile import compile_all, write_artifacts
 from gluehouse.errors import ConfigError
 from gluehouse.spec.environment import Environment
 from gluehouse.spec.pipeline import CompiledPipeline
 from gluehouse.spec.plan import ObjectRef, RunPlan, batch_id_of
-
 from gluehouse_local.debug_spark import SETTINGS, jars, java_home
 from gluehouse_local.environments import CHECKOUT
 

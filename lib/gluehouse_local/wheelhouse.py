@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gluehouse.errors import SetupError
-
 from gluehouse_local.setup import pythons, stamp
 from gluehouse_local.setup.progress import Progress
 from gluehouse_local.zips import read_zip, write_zip

@@ -22,6 +22,7 @@ import botocore.compat
 import botocore.session
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+
 from gluehouse.cli.compile import compile_all, write_artifacts
 from gluehouse.spec.environment import Environment
 from gluehouse.spec.pipeline import CompiledPipeline
@@ -114,7 +115,13 @@ class Stack:
             Body=(ROOT / "statemachines/pipeline.asl.json").read_bytes(),
         )
         s3.put_object(Bucket=CODE, Key="releases/r1/deploy/template.yaml", Body=_template())
-        given = {"EnvironmentName": "unit", "CodeBucket": CODE, "Release": "r1", "IsLocal": "true"}
+        given = {
+            "EnvironmentName": "unit",
+            "CodeBucket": CODE,
+            "Release": "r1",
+            "IsLocal": "true",
+            "ScheduledPipeline": "airports",
+        }
         formation = boto3.client("cloudformation")
         formation.create_stack(
             StackName="unit",
@@ -217,10 +224,11 @@ class _ScriptedGlue:
 
 def _in_front_of_ministack(stack: Stack) -> None:
     """The shims of the laptop's AWS, with scripted Glue runs and with Lambda handlers called in this process."""
-    from gluehouse_local import stepfunctions
     from ministack import app
     from ministack.services import lambda_svc
     from ministack.services import stepfunctions as sfn
+
+    from gluehouse_local import stepfunctions
 
     if not hasattr(sfn, "_unit_shims"):
         stepfunctions.install(sfn, app, None)  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from gluehouse.errors import InputError
 from gluehouse.spec.arrival import ObjectsArrived, RerunRequest, ScheduledStart, read_arrival
 from gluehouse.spec.plan import ObjectRef, batch_id_of

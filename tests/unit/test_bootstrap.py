@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from gluehouse.errors import SetupError
 from gluehouse_local.setup import jars, java, main, pins, pythons, stamp
 from gluehouse_local.setup.main import Checkout, Step

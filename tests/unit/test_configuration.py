@@ -15,6 +15,8 @@ from gluehouse.spec.pipeline import CompiledPipeline
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PIPELINE = "config/pipelines/airports.yaml"
+LAMBDA = "config/pipelines/airports_lambda.yaml"
+CONTRACT = "config/contracts/airports.v1.yaml"
 
 
 @pytest.fixture
@@ -113,15 +115,17 @@ def test_a_text_that_is_no_yaml_is_refused_with_its_line(root: Path) -> None:
         (PIPELINE, "table: curated.airports", "table: airports", "publish.0.table"),
         (PIPELINE, "(?P<released_on>", "(?P<released>", "columns_from_key gives 'released'"),
         (PIPELINE, "(?P<released_on>", "(", "names no column"),
-        ("config/pipelines/airports_lambda.yaml", "execution: staged", "execution: fused", "cannot hold a Lambda"),
-        ("config/pipelines/airports_lambda.yaml", "prefix: airports_lambda/", "prefix: airports/x/", "overlaps"),
-        ("config/pipelines/airports_lambda.yaml", "curated.airports_lambda", "curated.airports", "airports writes too"),
+        (LAMBDA, "execution: staged", "execution: fused", "cannot hold a Lambda"),
+        (LAMBDA, "[airports.transforms_arrow:normalise_country]", "[lookup]", "need Spark"),
+        (PIPELINE, "    tags: {owner: geo}", "    partition_by: [country]", "takes no mode and no partition_by"),
+        (LAMBDA, "prefix: airports_lambda/", "prefix: airports/x/", "overlaps"),
+        (LAMBDA, "curated.airports_lambda", "curated.airports", "airports writes too"),
         ("config/pipelines/airports_by_country.yaml", "sql: model.sql", "sql: modle.sql", "is no file"),
         ("config/pipelines/airports_by_country.yaml", "  sql: model.sql\n", "", "takes `sql: FILE.sql`"),
-        ("config/contracts/airports.v1.yaml", "{name: city,", "{name: IATA,", "differ in case alone"),
-        ("config/contracts/airports.v1.yaml", "keys: [iata]", "keys: [iota]", "keys name ['iota']"),
-        ("config/contracts/airports.v1.yaml", "[A-Z0-9]{3}", "[A-Z0-9{3}", "is no regular expression"),
-        ("config/contracts/airports.v1.yaml", "contract: airports.v1", "contract: airports.v2", "file's name says airports.v1"),
+        (CONTRACT, "{name: city,", "{name: IATA,", "differ in case alone"),
+        (CONTRACT, "keys: [iata]", "keys: [iota]", "keys name ['iota']"),
+        (CONTRACT, "[A-Z0-9]{3}", "[A-Z0-9{3}", "is no regular expression"),
+        (CONTRACT, "contract: airports.v1", "contract: airports.v2", "name says airports.v1"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_together_is_found_before_anything_runs(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
+
 from gluehouse.cli.compile import compile_all
 from gluehouse.cli.main import commands as gluehouse
 from gluehouse_local.__main__ import main as gluehouse_local

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from gluehouse.spec.failure import STAGE_STATES, Failure, read_failure
 
 

@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from gluehouse.errors import SetupError
 from gluehouse_local import packaging, wheelhouse
 from gluehouse_local.packaging import Release

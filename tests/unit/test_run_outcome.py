@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from gluehouse.aws import storage, wiring
 from gluehouse.errors import LockError
 from gluehouse.spec.failure import Failure

@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 import pytest
+
 from gluehouse.errors import InputError
 from gluehouse.spec.contract import Column, Contract
 from gluehouse.spec.pipeline import FileSource

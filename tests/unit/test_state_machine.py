@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+
 from gluehouse.spec.failure import MAX_RETURNS, STAGE_STATES
 from gluehouse.spec.manifest import Stage
 from gluehouse.spec.plan import Engine, FromStage

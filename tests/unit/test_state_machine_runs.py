@@ -9,10 +9,12 @@ from typing import Any
 
 import boto3
 import pytest
+
 from gluehouse.aws import executions, storage
 from gluehouse.aws.ledger import DynamoLedger
 from gluehouse.aws.table_lock import DynamoTableLock, tables_held_by
 from gluehouse.errors import ConfigError, InfrastructureError, TableLockHeld
+from gluehouse.spec.arrival import RerunRequest
 from gluehouse.spec.manifest import Manifest, Problem
 from gluehouse.spec.plan import RunPlan
 
@@ -284,7 +286,8 @@ def test_a_rerun_runs_a_published_batch_again_from_the_stage_asked_for(machine: 
     machine.runs.clear()
     plan_uri = machine.environment.plan_uri("airports", "run-1")
     client, arn = boto3.client("stepfunctions"), machine.outputs["StateMachineArn"]
-    execution = executions.start_rerun(client, arn, "airports", "run-1", plan_uri, "publish")
+    request = RerunRequest(rerun_of="run-1", plan_uri=plan_uri, from_stage="publish")
+    execution = executions.start_rerun(client, arn, "airports", request)
     assert machine.ended(execution)["status"] == "SUCCEEDED"
     assert machine.runs == ["dq_check", "publish"]
 

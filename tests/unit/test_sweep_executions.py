@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+
 from gluehouse.aws import wiring
 from gluehouse.aws.table_lock import DynamoTableLock, tables_held_by
 from gluehouse.spec.ledger import LedgerRow

@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+
 from gluehouse.aws.table_lock import DynamoTableLock, LockKeeper, acquire_all, release_all, tables_held_by
 from gluehouse.errors import InfrastructureError, TableLockHeld, TableLockLost
 

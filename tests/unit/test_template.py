@@ -10,6 +10,7 @@ import boto3
 import pytest
 from cfnlint.api import ManualArgs, lint_file
 from cfnlint.decode import cfn_yaml
+
 from gluehouse.spec.environment import Environment
 from gluehouse_local import packaging
 from gluehouse_local.setup.pins import jars

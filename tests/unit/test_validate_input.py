@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import boto3
 import pytest
+
 from gluehouse.aws import storage, wiring
 from gluehouse.aws.intake import Intake
 from gluehouse.aws.ledger import DynamoLedger

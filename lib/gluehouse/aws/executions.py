@@ -9,8 +9,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from gluehouse.aws.faults import code_of_fault, passing_faults
+from gluehouse.spec.arrival import RerunRequest
 from gluehouse.spec.notice import Notice
-from gluehouse.spec.plan import FromStage
 
 _LIVE = {"RUNNING", "PENDING_REDRIVE"}
 _GONE = {"ExecutionDoesNotExist", "InvalidArn"}
@@ -27,14 +27,11 @@ def is_alive(client: Any, execution_arn: str) -> bool:
         raise
 
 
-def start_rerun(
-    client: Any, state_machine_arn: str, pipeline: str, run_id: str, plan_uri: str, from_stage: FromStage
-) -> str:
-    """Start a new execution for the batch of run ``run_id``, from a stage on; the new execution's ARN."""
-    request = {"rerun_of": run_id, "plan_uri": plan_uri, "from_stage": from_stage}
+def start_rerun(client: Any, state_machine_arn: str, pipeline: str, request: RerunRequest) -> str:
+    """Start a new execution for the batch of an earlier run; the new execution's ARN."""
     name = f"{pipeline[:40]}-rerun-{uuid.uuid4().hex[:24]}"
     with passing_faults("starting an execution"):
-        answer = client.start_execution(stateMachineArn=state_machine_arn, name=name, input=json.dumps(request))
+        answer = client.start_execution(stateMachineArn=state_machine_arn, name=name, input=request.model_dump_json())
     return str(answer["executionArn"])
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from py4j.java_gateway import JavaClass
@@ -18,9 +18,8 @@ from pyspark.sql import SparkSession
 
 from gluehouse.aws import storage
 from gluehouse.aws.catalog import GlueCatalog
-from gluehouse.aws.table_lock import DynamoTableLock, LockKeeper
+from gluehouse.aws.run_locks import held_locks
 from gluehouse.errors import ConfigError, GluehouseError, InfrastructureError, Unexpected
-from gluehouse.history import FileLock, LockPort
 from gluehouse.spec.environment import Environment
 from gluehouse.spec.manifest import Manifest, Stage
 from gluehouse.spec.pipeline import CompiledPipeline
@@ -74,13 +73,13 @@ def _run(stage: Stage, given: dict[str, str]) -> None:
     plan = _read(RunPlan, given["plan_uri"])
     pipeline = _read(CompiledPipeline, plan.config_uri)
     sql_uri = given.get("sql_uri") or plan.sql_uri
-    with ExitStack() as open_until, _session(f"{plan.pipeline}/{stage}") as spark:
+    with held_locks(environment, plan) as locks, _session(f"{plan.pipeline}/{stage}") as spark:
         context = StageContext(
             spark=spark,
             plan=plan,
             pipeline=pipeline,
             environment=environment,
-            lock_for=_locks(environment, plan, open_until).__getitem__,
+            lock_for=locks.__getitem__,
             catalog=GlueCatalog() if environment.catalog else None,
             sql=storage.read_text(sql_uri) if sql_uri else None,
             dpus=float(given.get("dpus", 1)),
@@ -106,20 +105,6 @@ def _read(model: Any, uri: str) -> Any:
             f"{uri} is no {model.__name__} of this version: {problem}.",
             "Compile and publish the configuration again.",
         ) from problem
-
-
-def _locks(environment: Environment, plan: RunPlan, open_until: ExitStack) -> Mapping[str, LockPort]:
-    """The run's locks by table. Every stage keeps them alive, so that they outlive a long transform."""
-    if environment.lock_table is None:
-        places = {table: f"{environment.table_uri(*table.split('.'))}.lock" for table in plan.tables}
-        return {table: open_until.enter_context(FileLock(place)) for table, place in places.items()}
-    held = {
-        table: DynamoTableLock(environment.lock_table, table, plan.run_id, environment.lock_seconds)
-        for table in plan.tables
-    }
-    for lock in held.values():
-        open_until.enter_context(LockKeeper(lock))
-    return held
 
 
 @contextmanager

@@ -35,6 +35,7 @@ class Delivery:
     objects: tuple[ObjectRef, ...]
     from_stage: FromStage = "ingest"
     again: bool = False
+    allow_mass_delete: bool = False
 
     @property
     def batch_id(self) -> str:
@@ -153,7 +154,7 @@ def _as_planned(request: RerunRequest) -> Delivery:
             f"run {request.rerun_of} has no plan at {request.plan_uri}: it failed before it had one.",
             "Start its pipeline by the event or the schedule.",
         ) from error
-    return Delivery(plan.pipeline, plan.objects, request.from_stage, again=True)
+    return Delivery(plan.pipeline, plan.objects, request.from_stage, True, request.allow_mass_delete)
 
 
 def _plan(delivery: Delivery, entry: PipelineEntry, pipeline: CompiledPipeline, run_id: str, now: datetime) -> RunPlan:
@@ -166,6 +167,7 @@ def _plan(delivery: Delivery, entry: PipelineEntry, pipeline: CompiledPipeline, 
         engine=pipeline.spec.process.engine,
         execution=pipeline.spec.execution,
         from_stage=delivery.from_stage,
+        allow_mass_delete=delivery.allow_mass_delete,
         objects=delivery.objects,
         tables=pipeline.spec.tables,
         sql_uri=admission.sql_uri_of(entry, pipeline.spec.process.sql),

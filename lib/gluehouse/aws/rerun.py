@@ -6,11 +6,12 @@ import boto3
 
 from gluehouse.aws import executions, stacks, storage
 from gluehouse.errors import ConfigError
+from gluehouse.spec.arrival import RerunRequest
 from gluehouse.spec.environment import Environment
 from gluehouse.spec.plan import FromStage
 
 
-def rerun(run_id: str, stage: FromStage, stack: str) -> str:
+def rerun(run_id: str, stage: FromStage, stack: str, allow_mass_delete: bool = False) -> str:
     """Answers the new execution's ARN. Raises ConfigError GH1060 where no run of that id has a plan."""
     outputs = stacks.outputs(stack)
     environment = Environment.from_json(outputs["Environment"])
@@ -24,4 +25,5 @@ def rerun(run_id: str, stage: FromStage, stack: str) -> str:
         )
     pipeline = plans[0].split("/")[-3]
     client = boto3.client("stepfunctions")
-    return executions.start_rerun(client, outputs["StateMachineArn"], pipeline, run_id, plans[0], stage)
+    request = RerunRequest(rerun_of=run_id, plan_uri=plans[0], from_stage=stage, allow_mass_delete=allow_mass_delete)
+    return executions.start_rerun(client, outputs["StateMachineArn"], pipeline, request)

@@ -16,6 +16,6 @@ def outputs(stack: str) -> dict[str, str]:
         raise ConfigError(
             "GH1061",
             f"there is no stack {stack} in this account and region.",
-            "Name it with --stack; for the laptop's AWS set AWS_ENDPOINT_URL as `make start` prints it.",
+            "Name it with --stack; for the laptop's AWS set what `python -m gluehouse_local start` prints.",
         ) from error
     return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", ())}

@@ -8,9 +8,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from gluehouse.errors import ConfigError, InfrastructureError
+from gluehouse.aws.faults import code_of_fault, passing_faults
+from gluehouse.errors import ConfigError
 
 _ABSENT = {"NoSuchKey", "NoSuchBucket", "404"}
 
@@ -26,14 +27,13 @@ def read_bytes(uri: str) -> bytes:
         return _read_file(uri)
     bucket, key = split(uri)
     try:
-        body: bytes = _client().get_object(Bucket=bucket, Key=key)["Body"].read()
-        return body
+        with passing_faults(f"reading {uri}"):
+            body: bytes = _client().get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
-        if error.response["Error"]["Code"] in _ABSENT:
+        if code_of_fault(error) in _ABSENT:
             raise ConfigError("GH1040", f"{uri} does not exist.", "Publish it, or correct the URI.") from error
-        raise InfrastructureError("GH9001", f"reading {uri} failed: {error}.") from error
-    except BotoCoreError as error:
-        raise InfrastructureError("GH9001", f"reading {uri} failed: {error}.") from error
+        raise
+    return body
 
 
 def write_text(uri: str, text: str, content_type: str = "application/json") -> None:
@@ -51,10 +51,8 @@ def write_bytes(uri: str, content: bytes, content_type: str = "application/octet
         part.replace(path)
         return
     bucket, key = split(uri)
-    try:
+    with passing_faults(f"writing {uri}"):
         _client().put_object(Bucket=bucket, Key=key, Body=content, ContentType=content_type)
-    except (BotoCoreError, ClientError) as error:
-        raise InfrastructureError("GH9001", f"writing {uri} failed: {error}.") from error
 
 
 def list_uris(prefix: str) -> list[str]:
@@ -62,11 +60,9 @@ def list_uris(prefix: str) -> list[str]:
     if not prefix.startswith("s3://"):
         return sorted(str(path) for path in _path(prefix).rglob("*") if path.is_file())
     bucket, key = split(prefix)
-    try:
+    with passing_faults(f"listing {prefix}"):
         pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
         return sorted(f"s3://{bucket}/{found['Key']}" for page in pages for found in page.get("Contents", ()))
-    except (BotoCoreError, ClientError) as error:
-        raise InfrastructureError("GH9001", f"listing {prefix} failed: {error}.") from error
 
 
 def delete(uris: Iterable[str]) -> None:
@@ -76,10 +72,8 @@ def delete(uris: Iterable[str]) -> None:
             _path(uri).unlink(missing_ok=True)
             continue
         bucket, key = split(uri)
-        try:
+        with passing_faults(f"deleting {uri}"):
             _client().delete_object(Bucket=bucket, Key=key)
-        except (BotoCoreError, ClientError) as error:
-            raise InfrastructureError("GH9001", f"deleting {uri} failed: {error}.") from error
 
 
 def split(uri: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from pyarrow import BufferReader
 
 from gluehouse import __version__
 from gluehouse.aws import storage
+from gluehouse.aws.run_locks import held_locks
 from gluehouse.errors import InputError
 from gluehouse.spec.environment import Environment
 from gluehouse.spec.manifest import Counts, Manifest, Problem
@@ -29,12 +30,13 @@ def run(plan_uri: str, environment: Environment, limit: int = MEMORY_LIMIT) -> M
     folder = environment.processed_uri(plan.pipeline, plan.batch_id)
     problem, rows = None, None
     try:
-        parts = _staged(environment, plan, limit)
-        output = transform(parts, pipeline)
-        rows = pq.read_metadata(BufferReader(output)).num_rows
-        # What an earlier run of this batch left, possibly by another engine, goes first: a folder is one batch.
-        storage.delete(uri for uri in storage.list_uris(f"{folder}/") if uri != f"{folder}/part-00000.parquet")
-        storage.write_bytes(f"{folder}/part-00000.parquet", output)
+        with held_locks(environment, plan):
+            parts = _staged(environment, plan, limit)
+            output = transform(parts, pipeline)
+            rows = pq.read_metadata(BufferReader(output)).num_rows
+            # What an earlier run of this batch left, possibly by another engine, goes first: a folder is one batch.
+            storage.delete(uri for uri in storage.list_uris(f"{folder}/") if uri != f"{folder}/part-00000.parquet")
+            storage.write_bytes(f"{folder}/part-00000.parquet", output)
     except InputError as refusal:
         problem = Problem(code=refusal.code, message=refusal.message, hint=refusal.hint)
     manifest = Manifest(

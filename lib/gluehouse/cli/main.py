@@ -62,9 +62,14 @@ def schema(root: Path) -> None:
     show_default=True,
     help="The CloudFormation stack of the environment.",
 )
-def rerun_command(run_id: str, stage: FromStage, stack: str) -> None:
+@click.option(
+    "--allow-mass-delete",
+    is_flag=True,
+    help="Let this one batch past the breaker (GH4001); its plan keeps that on record.",
+)
+def rerun_command(run_id: str, stage: FromStage, stack: str, allow_mass_delete: bool) -> None:
     """Start a new execution for the batch of an earlier run (one that ended in Fail cannot be redriven)."""
-    click.echo(rerun(run_id, stage, stack))
+    click.echo(rerun(run_id, stage, stack, allow_mass_delete))
 
 
 def main() -> None:

@@ -62,7 +62,7 @@ class PipelineIndex(BaseModel):
             raise ConfigError(
                 "GH1011",
                 f"pipeline {name} is not published; published are: {known}.",
-                "Run `gluehouse deploy`.",
+                "Publish it: `make deploy ENV=...`.",
             )
         return self.pipelines[name]
 

@@ -45,6 +45,7 @@ class RerunRequest(BaseModel):
     rerun_of: str
     plan_uri: str
     from_stage: FromStage = "ingest"
+    allow_mass_delete: bool = False
 
 
 Arrival = ObjectsArrived | ScheduledStart | RerunRequest
@@ -74,7 +75,12 @@ def _rerun(event: dict[str, Any]) -> RerunRequest:
         found = {name: event.get(name) for name in ("rerun_of", "plan_uri", "from_stage")}
         stages = ", ".join(get_args(FromStage))
         raise InputError("GH2001", f"the rerun is not complete: {found}; stages are {stages}.", _FORMS)
-    return RerunRequest(rerun_of=event["rerun_of"], plan_uri=plan_uri, from_stage=stage)
+    return RerunRequest(
+        rerun_of=event["rerun_of"],
+        plan_uri=plan_uri,
+        from_stage=stage,
+        allow_mass_delete=event.get("allow_mass_delete") is True,
+    )
 
 
 def _from_event_bridge(event: dict[str, Any]) -> ObjectsArrived:

@@ -20,8 +20,7 @@ class Column(Spec):
     type: ColumnType
     nullable: bool = True
     description: str = ""
-    format: str | None = Field(default=None, description="Spark's datetime pattern of a date or timestamp in text"
-    )
+    format: str | None = Field(default=None, description="Spark's datetime pattern of a date or timestamp in text")
 
     @model_validator(mode="after")
     def _format_belongs_to_time(self) -> Column:

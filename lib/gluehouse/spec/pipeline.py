@@ -92,6 +92,9 @@ class Process(Spec):
     def _engine_has_its_logic(self) -> Process:
         if self.engine == "glue_sql" and (self.sql is None or self.transforms):
             raise ValueError("engine glue_sql takes `sql: FILE.sql` and no transforms")
+        built_in = [step.use for step in self.transforms if step.use in BUILT_IN_TRANSFORMS]
+        if self.engine == "lambda" and built_in:
+            raise ValueError(f"the built-in transforms {built_in} need Spark; use engine glue_pyspark")
         if self.engine != "glue_sql" and self.sql is not None:
             raise ValueError(f"`sql` is for engine glue_sql, but the engine is {self.engine}")
         return self
@@ -112,7 +115,10 @@ class DeltaTarget(Spec):
     mode: Literal["overwrite", "append"] = "overwrite"
     partition_by: tuple[str, ...] = ()
     tags: dict[str, str] = Field(default_factory=dict)
-    encryption: Literal["sse-kms", "sse-s3"] = "sse-kms"
+    encryption: Literal["sse-kms"] = Field(
+        default="sse-kms",
+        description="Every bucket of the template encrypts with the environment's key; said here for readers",
+    )
 
 
 class Notify(Spec):
@@ -156,6 +162,9 @@ class PipelineSpec(Spec):
             raise ValueError(
                 "history.deletes: absence needs source.mode: snapshot; a change that is absent deletes nothing"
             )
+        for target in self.publish if self.history else ():
+            if target.mode != "overwrite" or target.partition_by:
+                raise ValueError(f"{target.table} is a history table: it takes no mode and no partition_by of its own")
         tables = [target.table for target in self.publish]
         if len(set(tables)) != len(tables):
             raise ValueError(f"publish names a table twice: {sorted(tables)}")

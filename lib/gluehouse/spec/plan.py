@@ -41,6 +41,7 @@ class RunPlan(BaseModel):
     tables: tuple[str, ...] = ()
     sql_uri: str | None = None
     triggered_at: datetime
+    allow_mass_delete: bool = False
 
     def to_json(self) -> str:
         return self.model_dump_json(indent=1)

@@ -25,7 +25,7 @@ STAGING_VIEW = "staging"
 
 
 def run(context: StageContext) -> Report:
-    """Transform the batch; raises ConfigError GH1020 to GH1023, before any row is read, where the logic cannot fit."""
+    """Transform the batch; raises ConfigError GH1021 to GH1025, before any row is read, where the logic cannot fit."""
     staged = zones.read_staging(context)
     split = (
         _by_sql(context, staged)
@@ -83,7 +83,7 @@ def _by_sql(context: StageContext, staged: DataFrame) -> Split:
     """One SELECT over the view ``staging``, in a file chosen by the run's plan."""
     if context.sql is None:
         raise ConfigError(
-            "GH1020", "the SQL engine was started without a SQL file.", "Pass --sql_uri; the plan names it."
+            "GH1025", "the SQL engine was started without a SQL file.", "Pass --sql_uri; the plan names it."
         )
     staged.createOrReplaceTempView(STAGING_VIEW)
     return Split(context.spark.sql(context.sql))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from gluehouse.errors import DataError
 from gluehouse.frames.parse import VIOLATIONS
 from gluehouse.history import Snapshot
 from gluehouse.spec.manifest import Counts, RuleReport
@@ -16,28 +17,39 @@ from gluehouse.targets import delta
 
 
 def run(context: StageContext) -> Report:
-    """Publish a batch that the gate let through. Raises HistoryRefused where the engine refuses it whole."""
+    """Publish a batch that the gate let through, target by target.
+
+    A target that refuses the batch is the report's problem. The targets before it keep what they committed, which
+    the report says; a rerun finds their transactions there and goes on with the rest.
+    """
     processed = zones.read_processed(context)
-    published = [_publish(context, target, processed) for target in context.pipeline.spec.publish]
+    published: list[delta.Published] = []
+    problem = None
+    for target in context.pipeline.spec.publish:
+        try:
+            published.append(_publish(context, target, processed))
+        except DataError as refusal:
+            problem = refusal
+            break
     # Every target keeps the same history of the same batch, so what one rejects all reject: one copy is set aside.
     rejected = next((one.rejected for one in published if one.rejected is not None), None)
-    outputs = {target.table: context.table_location(target.table) for target in context.pipeline.spec.publish}
+    outputs = {one.report.table: context.table_location(one.report.table) for one in published}
     if rejected is not None:
         outputs["quarantine_publish"] = _set_aside(context, rejected)
     else:
         zones.clear_quarantine(context, "publish")
-    warnings = tuple(
-        RuleReport(rule="history", outcome="failed", severity="warn", reason=text)
-        for one in published
-        for text in one.warnings
-    )
     return Report(
-        counts=Counts(quarantined=max(one.report.rejected for one in published)),
+        counts=Counts(quarantined=max((one.report.rejected for one in published), default=0)),
         tables=tuple(one.report for one in published),
-        quality=warnings,
+        quality=tuple(_warning(text) for one in published for text in one.warnings),
         outputs=outputs,
-        published=True,
+        published=bool(published),
+        problem=problem,
     )
+
+
+def _warning(text: str) -> RuleReport:
+    return RuleReport(rule="history", outcome="failed", severity="warn", reason=text)
 
 
 def _publish(context: StageContext, target: DeltaTarget, processed: DataFrame) -> delta.Published:
@@ -47,7 +59,15 @@ def _publish(context: StageContext, target: DeltaTarget, processed: DataFrame) -
         published = delta.publish_plain(context.spark, target, location, processed, batch_id, lock)
     else:
         published = delta.publish_history(
-            context.spark, target, location, processed, history, batch_id, _snapshot(context), lock
+            context.spark,
+            target,
+            location,
+            processed,
+            history,
+            batch_id,
+            _snapshot(context),
+            lock,
+            context.plan.allow_mass_delete,
         )
     if context.catalog is not None:
         table = context.spark.read.format("delta").load(location)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from gluehouse import __version__
 from gluehouse.errors import DataError
 from gluehouse.spec.manifest import Counts, Manifest, Problem, Stage
+from gluehouse.spec.plan import FromStage
 from gluehouse.stages import ingest, process, publish, validate
 from gluehouse.stages.context import StageContext
 from gluehouse.stages.report import Report
@@ -36,16 +37,24 @@ def run_stage(context: StageContext, stage: Stage, record: Record) -> Manifest:
 
 
 def run_fused(context: StageContext, record: Record) -> Manifest:
-    """All four stages in one session, with the same gate between them: the first failed outcome is the last stage."""
+    """The stages in one session, with the same gate between them: the first failed outcome is the last stage.
+
+    A rerun starts where its plan says; one from publish starts at validate, for the gate is never skipped.
+    """
     started, clock = datetime.now(UTC), time.monotonic()
     done: list[Manifest] = []
-    for stage in STAGES:
+    for stage in _from(context.plan.from_stage):
         done.append(run_stage(context, stage, record))
         if done[-1].outcome == "failed":
             break
     manifest = _joined(context, done, started, time.monotonic() - clock)
     record(manifest)
     return manifest
+
+
+def _from(stage: FromStage) -> list[Stage]:
+    names = list(STAGES)
+    return names[names.index("validate" if stage == "publish" else stage) :]
 
 
 def _manifest(context: StageContext, stage: Stage, report: Report, started: datetime, seconds: float) -> Manifest:

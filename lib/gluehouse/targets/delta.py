@@ -31,9 +31,19 @@ def publish_history(
     batch_id: str,
     snapshot: Snapshot | None,
     lock: LockPort,
+    allow_mass_delete: bool = False,
 ) -> Published:
     """Merge a batch into a history table, in one commit of it; a batch that it already has changes nothing."""
-    result = apply_batch(spark, location, batch, history, batch_id, snapshot=snapshot, lock=lock)
+    result = apply_batch(
+        spark,
+        location,
+        batch,
+        history,
+        batch_id,
+        snapshot=snapshot,
+        lock=lock,
+        allow_mass_delete=allow_mass_delete,
+    )
     report = TableReport(
         table=target.table,
         strategy=result.strategy,

@@ -9,7 +9,6 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 from gluehouse.errors import SetupError
-
 from gluehouse_local.setup.java import Java
 from gluehouse_local.setup.pins import Jar
 from gluehouse_local.setup.process import run_logged

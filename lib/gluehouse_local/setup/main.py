@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gluehouse.errors import SetupError
-
 from gluehouse_local.setup import jars, java, pins, pythons, stamp
 from gluehouse_local.setup.progress import Progress
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gluehouse.errors import SetupError
-
 from gluehouse_local.setup.pins import modules
 from gluehouse_local.setup.process import run_logged
 from gluehouse_local.setup.progress import Progress
