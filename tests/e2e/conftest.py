@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from gluehouse.spec.environment import Environment
 from gluehouse.spec.manifest import Manifest
 from gluehouse_local import lake

@@ -6,9 +6,9 @@ import time
 
 import psutil
 import pytest
+
 from gluehouse.aws.rerun import rerun
 from gluehouse_local.watch import Execution
-
 from tests import expected_airports as expected
 from tests.e2e.conftest import Stack
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from gluehouse_local.demo import broken
 
+from gluehouse_local.demo import broken
 from tests import expected_airports as expected
 from tests.e2e.conftest import Stack
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from gluehouse_local.environments import Environments
 from gluehouse_local.server import LocalAws
-
 from tests.local.glue_jobs import GlueJobs
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from gluehouse_local.environments import Environments
 from gluehouse_local.server import LocalAws
-
 from tests.local.glue_jobs import GlueJobs, wait_for
 from tests.local.test_glue_runs import SLEEP, processes_in
 from tests.local.test_lambda import Functions

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+
 from gluehouse_local import class_archive
 from gluehouse_local.environments import Environments
 

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
+
 from gluehouse_local.inbox import Inbox
 from gluehouse_local.server import LocalAws
-
 from tests.local.glue_jobs import GlueJobs, wait_for, zipped
 
 TRUST = {

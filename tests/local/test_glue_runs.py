@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from gluehouse_local.python_modules import _forget_unused
 
+from gluehouse_local.python_modules import _forget_unused
 from tests.local.glue_jobs import GlueJobs, gluewheels, wait_for, wheel
 
 SHOW_ARGUMENTS = "import json, sys\nprint('ARGS ' + json.dumps(sys.argv[1:]))"

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from gluehouse_local.server import LocalAws
 
+from gluehouse_local.server import LocalAws
 from tests.local.glue_jobs import zipped
 
 

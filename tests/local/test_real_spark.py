@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Iterator
 
 import pytest
+
 from gluehouse_local.environments import CHECKOUT, Environments
 from gluehouse_local.server import LocalAws
-
 from tests.local.glue_jobs import GlueJobs
 
 pytestmark = pytest.mark.spark

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+
 from gluehouse.errors import SetupError
 from gluehouse_local.__main__ import main
 from gluehouse_local.environments import Environments
 from gluehouse_local.server import LocalAws, is_running
-
 from tests.local.glue_jobs import GlueJobs, wait_for
 from tests.local.owner import busy
 from tests.local.test_glue_runs import SLEEP, is_alive

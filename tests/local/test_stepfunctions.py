@@ -7,10 +7,10 @@ import time
 from typing import Any
 
 import pytest
+
 from gluehouse_local.inbox import Inbox
 from gluehouse_local.server import LocalAws
 from gluehouse_local.stepfunctions import _paced, run_as_output
-
 from tests.local.glue_jobs import GlueJobs, wait_for
 from tests.local.test_glue_runs import SLEEP, is_alive, processes_in
 from tests.local.test_lambda import Functions

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from gluehouse_local.debug_spark import session as local_session
 from pyspark.sql import SparkSession
+
+from gluehouse_local.debug_spark import session as local_session
 
 
 @pytest.fixture(scope="session")

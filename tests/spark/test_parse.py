@@ -4,9 +4,10 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
+from pyspark.sql import Row, SparkSession
+
 from gluehouse.frames.parse import parse
 from gluehouse.spec.contract import Contract
-from pyspark.sql import Row, SparkSession
 
 
 def parsed(spark: SparkSession, type_: str, text: str | None, malformed: str | None = None, **column: object) -> Row:

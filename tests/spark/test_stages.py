@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
+
 from gluehouse.errors import ConfigError
 from gluehouse.history import FileLock
 from gluehouse.spec.contract import Contract
@@ -17,7 +19,6 @@ from gluehouse.spec.pipeline import CompiledPipeline, PipelineSpec
 from gluehouse.stages.context import StageContext
 from gluehouse.stages.runner import run_fused, run_stage
 from gluehouse_local.stage import local_environment, plan_of
-from pyspark.sql import SparkSession
 
 CONTRACT = {
     "contract": "ports.v1",
