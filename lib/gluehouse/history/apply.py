@@ -127,6 +127,7 @@ def _apply(
         change_set = plan_changes(layout, scope.old, scope.memory, scope.marks, scope.events)
         with options(spark, **({"spark.sql.codegen.wholeStage": "false"} if scope.small else {})):
             counts = plan_file.write(change_set)
+        scope.release()
         plan = plan_file.read()
         undecided = undecided_rows(batch, plan, layout) if counts["undecided"] else None
         found = _with_rejected(

@@ -118,8 +118,12 @@ class Scope:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for frame in self._cached:
-            frame.unpersist()
+        self.release()
+
+    def release(self) -> None:
+        """Free the cached frames: Delta plans each of them anew at every commit to a table that they read."""
+        while self._cached:
+            self._cached.pop().unpersist()
 
     def keep(self, frame: DataFrame) -> DataFrame:
         self._cached.append(frame.persist())
