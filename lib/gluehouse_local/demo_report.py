@@ -73,9 +73,21 @@ def summary(runs: list[tuple[str, Execution, list[Manifest]]], table: Path, seco
     good = next(manifests for _, done, manifests in reversed(runs) if done.status == "SUCCEEDED")
     _quality(next(manifest for manifest in good if manifest.stage == "validate"))
     _history(table)
+    _times(runs, seconds)
+
+
+def _times(runs: list[tuple[str, Execution, list[Manifest]]], seconds: float) -> None:
+    """What took the time: the stages' own seconds from their manifests; the rest is starting things."""
+    stages: dict[str, float] = {}
+    for _, _, manifests in runs:
+        for manifest in manifests:
+            stages[manifest.stage] = stages.get(manifest.stage, 0.0) + manifest.seconds
     executing = sum(done.seconds for _, done, _ in runs)
-    note(f"all of it took {seconds:.0f} s, of which {executing:.0f} s in executions; most of a run is starting Spark,")
-    note("which a fused run does once and a staged run four times.")
+    told = ", ".join(f"{stage} {took:.0f} s" for stage, took in stages.items())
+    starting = executing - sum(stages.values())
+    note(f"all of it took {seconds:.0f} s: {told},")
+    note(f"{starting:.0f} s starting Glue runs (one Spark each, four for the staged run) and changing states,")
+    note(f"{seconds - executing:.0f} s deploying and looking.")
 
 
 def _quality(manifest: Manifest) -> None:
