@@ -26,11 +26,11 @@ deploy: setup  ## code, stack and configuration to AWS: make deploy ENV=dev (a f
 # One process a folder: a Spark session does not live on into the next one's memory.
 test: setup  ## every test: the fast ones, then Spark, history tables, the local AWS, the state machine end to end
 	@set -e; for folder in $(filter-out tests/conftest.py,$(wildcard tests/unit tests/spec tests/spark tests/history tests/delta tests/local tests/e2e)); do \
-	  echo "== $$folder"; extra=; [ $$folder != tests/unit ] || extra="lib --doctest-modules"; \
+	  echo "== $$folder"; extra=; [ $$folder != tests/unit ] || extra="lib --doctest-modules -n 2"; \
 	  $(VENV)/python -m pytest $$folder $$extra; done
 
 test-fast: setup  ## the tests that start no Spark and no service
-	@$(VENV)/python -m pytest tests/unit lib --doctest-modules -m "not spark and not e2e"
+	@$(VENV)/python -m pytest tests/unit lib --doctest-modules -n 2
 
 lint: setup  ## style and common mistakes (ruff), the Dockerfile (hadolint)
 	@$(VENV)/ruff check .

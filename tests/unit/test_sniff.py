@@ -14,6 +14,12 @@ from gluehouse.spec.pipeline import FileSource
 from gluehouse.spec.plan import ObjectRef
 from gluehouse.spec.sniff import check_looks
 
+
+def zipped(content: bytes) -> bytes:
+    """The same bytes at every time: a file's time in them would give every test process another test."""
+    return gzip.compress(content, mtime=0)
+
+
 CONTRACT = Contract(
     contract="towns.v1",
     columns=(Column(name="id", type="int"), Column(name="name", type="string"), Column(name="day", type="date")),
@@ -42,8 +48,8 @@ def look(head: bytes, name: str = "a.csv", tail: bytes | None = None, size: int 
         ("id,name\n1,Ž".encode()[:-1], "a.csv", {}),
         ("id,name\n1,é".encode("iso-8859-1"), "a.csv", {"csv": {"encoding": "ISO-8859-1"}}),
         ("id,name\n1,é".encode("utf-16"), "a.csv", {"csv": {"encoding": "UTF-16"}}),
-        (gzip.compress(b"id,name\n1,x"), "a.csv.gz", {}),
-        (gzip.compress(b"id,name\n" + random.Random(1).randbytes(9000).hex().encode())[:5000], "a.csv.gz", {}),
+        (zipped(b"id,name\n1,x"), "a.csv.gz", {}),
+        (zipped(b"id,name\n" + random.Random(1).randbytes(9000).hex().encode())[:5000], "a.csv.gz", {}),
         (b"BZh9...", "a.csv.bz2", {}),
         (b' \n{"id": 1}', "a.json", {"format": "json"}),
         (b"PAR1....PAR1", "a.parquet", {"format": "parquet"}),
@@ -57,7 +63,7 @@ def test_what_a_pipeline_reads_is_let_through(head: bytes, name: str, source: di
     ("head", "name", "source", "told"),
     [
         (b"", "a.csv", {}, "GH2004.*is empty"),
-        (gzip.compress(b"id,name"), "a.csv", {}, "GH2005.*begins like gzip"),
+        (zipped(b"id,name"), "a.csv", {}, "GH2005.*begins like gzip"),
         (b"PAR1....PAR1", "a.csv", {}, "GH2005.*begins like Parquet"),
         (b"id,name", "a.csv.gz", {}, "GH2005.*named .gz"),
         (b"\x1f\x8bxxxxxxxxxxxx", "a.csv.gz", {}, "GH2005.*cannot be unpacked"),
