@@ -249,3 +249,22 @@ def test_what_a_later_stage_wrote_is_independent_of_the_engine_session(make: Mak
     run(context, "ingest")
     moved = replace(context, spark=context.spark.newSession())
     assert run(moved, "process").counts.out == 3
+
+
+def test_a_row_that_a_lookup_misses_is_set_aside_and_does_not_delete_its_key(make: Make, spark: SparkSession) -> None:
+    enrich = {
+        "use": "lookup",
+        "params": {"table": "curated.known", "on": {"code": "id"}, "columns": {"id": "found"}, "misses": "quarantine"},
+    }
+    first = make("2024-01-01.csv", GOOD)
+    fused(first)
+    known = spark.createDataFrame([("RTM",), ("ANR",)], "id string")
+    known.write.format("delta").save(first.table_location("curated.known"))
+    context = make("2024-02-01.csv", GOOD, process={"engine": "glue_pyspark", "transforms": [enrich]})
+    manifest = fused(context)
+    assert (manifest.outcome, manifest.counts.rows_in, manifest.counts.out, manifest.counts.quarantined) == (
+        "passed", 3, 2, 1,
+    )  # fmt: skip
+    aside = spark.read.parquet(manifest.outputs["quarantine_process"]).collect()
+    assert [(row.key.code, row.rules) for row in aside] == [("HAM", ["lookup(curated.known)"])]
+    assert ("HAM", 15.5, "2024-01-01", "None") in table(context)
