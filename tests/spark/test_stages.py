@@ -268,3 +268,27 @@ def test_a_row_that_a_lookup_misses_is_set_aside_and_does_not_delete_its_key(mak
     aside = spark.read.parquet(manifest.outputs["quarantine_process"]).collect()
     assert [(row.key.code, row.rules) for row in aside] == [("HAM", ["lookup(curated.known)"])]
     assert ("HAM", 15.5, "2024-01-01", "None") in table(context)
+
+
+def test_changes_become_history_by_their_sequence_however_late_they_come(make: Make) -> None:
+    changes: dict[str, Any] = {
+        "source": {"kind": "file", "format": "json", "prefix": "ports/", "mode": "changes"},
+        "history": {"type": 2, "keys": ["code"], "sequence_by": ["released_on"]},
+        "quality": {},
+    }
+    late = '{"code": "HAM", "depth": 16, "released_on": "2024-02-01"}\n'
+    early = (
+        '{"code": "HAM", "depth": 15.5, "released_on": "2024-01-01"}\n'
+        '{"code": "HAM", "depth": 17, "released_on": "2024-03-01"}\n'
+        '{"code": "BAD", "depth": "deep", "released_on": "2024-03-01"}\n'
+        '{"code": "CUT", "dep\n'
+    )
+    first = fused(make("1.json", early, **changes))
+    assert (first.counts.rows_in, first.counts.quarantined) == (4, 2)
+    context = make("2.json", late, **changes)
+    assert fused(context).outcome == "passed"
+    assert table(context) == [
+        ("HAM", 15.5, "2024-01-01", "2024-02-01"),
+        ("HAM", 16.0, "2024-02-01", "2024-03-01"),
+        ("HAM", 17.0, "2024-03-01", "None"),
+    ]
