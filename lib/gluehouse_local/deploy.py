@@ -101,7 +101,19 @@ def _make_bucket(s3: Any, deployment: Deployment) -> None:
                 "GH7301", f"the bucket {deployment.code_bucket} cannot be made: {error}.", "Choose another code_bucket."
             ) from error
     blocked = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
-    s3.put_public_access_block(Bucket=deployment.code_bucket, PublicAccessBlockConfiguration=blocked)
+    name = deployment.code_bucket
+    s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=blocked)
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    encrypted = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": [encrypted]})
+    tls_only = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    s3.put_bucket_policy(Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [tls_only]}))
 
 
 def _stack(deployment: Deployment, release: str, cloudformation: Any) -> dict[str, str]:

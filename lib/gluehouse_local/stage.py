@@ -59,6 +59,12 @@ def command(pipeline: str, stage: str, inputs: tuple[Path, ...], folder: Path, d
     plan_file = Path(environment.plan_uri(plan.pipeline, plan.run_id))
     plan_file.parent.mkdir(parents=True, exist_ok=True)
     plan_file.write_text(plan.to_json())
+    manifest = Path(environment.manifest_uri(plan.pipeline, plan.run_id, stage))
+    manifest.unlink(missing_ok=True)
+    if stage == "fused" and plan.engine == "lambda":
+        raise ConfigError(
+            "GH1004", f"{pipeline} has a Lambda, which no Glue run can hold.", "Run its stages one by one."
+        )
     if stage == "process" and plan.engine == "lambda":
         transform.run(str(plan_file), environment)
     else:
@@ -67,7 +73,6 @@ def command(pipeline: str, stage: str, inputs: tuple[Path, ...], folder: Path, d
         if dry_run:
             return
         subprocess.run(submit, env=_variables(), check=False)
-    manifest = Path(environment.manifest_uri(plan.pipeline, plan.run_id, stage))
     if not manifest.is_file():
         sys.exit(1)
     click.echo(manifest.read_text())

@@ -86,6 +86,6 @@ class Stack:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Waits between retries are a fiftieth of the definition's."""
-    with LocalAws(tmp_path_factory.mktemp("aws"), wait_scale=0.02) as aws:
+    """Waits between retries are one 250th of the definition's."""
+    with LocalAws(tmp_path_factory.mktemp("aws"), wait_scale=0.004) as aws:
         yield Stack(aws)

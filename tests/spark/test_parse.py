@@ -48,6 +48,8 @@ def test_a_text_that_fits_its_type_becomes_the_value(spark, type_, text, value) 
         ("tinyint", "300"),
         ("double", "abc"),
         ("decimal(5,2)", "12345.67"),
+        ("decimal(5,2)", "1.239"),
+        ("date", "2024-01-01Tjunk"),
         ("date", "2024-02-30"),
         ("boolean", "perhaps"),
         ("timestamp", "yesterday"),
@@ -78,6 +80,10 @@ def test_a_malformed_record_has_that_one_violation_and_its_record_as_raw_form(sp
 def test_a_date_is_read_by_its_format_only(spark) -> None:
     assert parsed(spark, "date", "29.02.2024", format="dd.MM.yyyy")["a"] == dt.date(2024, 2, 29)
     assert rules(parsed(spark, "date", "2024-02-29", format="dd.MM.yyyy")) == ["type(a)"]
+
+
+def test_a_date_that_an_older_spark_read_otherwise_is_a_violation_and_no_crash(spark) -> None:
+    assert rules(parsed(spark, "date", "2016-12-1", format="yyyy-MM-dd")) == ["type(a)"]
 
 
 def test_a_typed_value_is_cast_only_without_loss(spark) -> None:

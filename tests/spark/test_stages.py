@@ -128,7 +128,7 @@ def test_bad_rows_are_set_aside_with_rule_reason_and_raw_form_and_counts_add_up(
         '{"code":"XXX","depth":"deep","released_on":"2024-01-01"}': (["type(depth)"], "XXX"),
         '{"depth":"3","released_on":"2024-01-01"}': (["not_null(code)"], None),
         '{"code":"YYY","depth":"101","released_on":"2024-01-01"}': (["between(depth)"], "YYY"),
-        "ZZZ,1,2": (["malformed"], "ZZZ"),
+        "ZZZ,1,2": (["malformed"], None),
     }
     assert {report.rule: report.metrics["rows"] for report in manifest.quality}["malformed"] == 1
 
@@ -244,11 +244,59 @@ def test_without_history_a_table_is_replaced_by_each_batch_once(make: Make) -> N
     assert sorted((row.code, row.depth) for row in rows) == [("HAM", 2.0), ("RTM", 1.0)]
 
 
-def test_what_a_later_stage_wrote_is_independent_of_the_engine_session(make: Make) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffcode,depth\nRTM,24\nHAM,15.5\nANR,17\n",
+        "code,,depth,\nRTM,a,24,\nHAM,b,15.5,\nANR,c,17,\n",
+        "x0,x1,y,code,depth\n1,2,3,RTM,24\n1,2,3,HAM,15.5\n1,2,3,ANR,17\n",
+        'depth,"code"\n24,"RTM"\n"15.5",HAM\n17,ANR\n',
+    ],
+    ids=["byte order mark", "blank headers", "names that look repeated", "quotes"],
+)
+def test_headers_of_honest_files_are_taken(make: Make, text: str) -> None:
+    manifest = run(make("2024-01-01.csv", text), "ingest")
+    assert (manifest.outcome, manifest.counts.good, manifest.counts.quarantined) == ("passed", 3, 0)
+
+
+@pytest.mark.parametrize("name", ["a b.2024-01-01.csv", "a+b%20[1]{x}.2024-01-01.csv", "é*?.2024-01-01.csv"])
+def test_an_object_is_read_by_its_name_whatever_characters_it_has(make: Make, name: str) -> None:
+    make("éx.2024-01-01.csv", "code,depth\nXXX,1\n")
+    assert run(make(name, GOOD), "ingest").counts.good == 3
+
+
+@pytest.mark.parametrize("name", ["_a.2024-01-01.csv", ".a.2024-01-01.csv"])
+def test_an_object_that_spark_would_skip_as_hidden_is_refused(make: Make, name: str) -> None:
+    manifest = run(make(name, GOOD), "ingest")
+    assert (manifest.outcome, manifest.problem.code) == ("failed", "GH2013")
+
+
+def test_an_object_that_is_overwritten_before_it_is_read_is_refused(make: Make) -> None:
     context = make("2024-01-01.csv", GOOD)
-    run(context, "ingest")
-    moved = replace(context, spark=context.spark.newSession())
-    assert run(moved, "process").counts.out == 3
+    changed = context.plan.objects[0].model_copy(update={"etag": "other"})
+    manifest = run(replace(context, look_up=lambda _uri: changed), "ingest")
+    assert (manifest.outcome, manifest.problem.code) == ("failed", "GH2007")
+
+
+def test_where_the_logic_may_change_keys_a_row_in_quarantine_deletes_nothing(make: Make) -> None:
+    sql = "SELECT lower(code) AS code, depth, released_on FROM staging"
+    changes: dict[str, Any] = {"sql": sql, "process": {"engine": "glue_sql", "sql": "model.sql"}}
+    fused(make("2024-01-01.csv", GOOD, **changes))
+    context = make("2024-02-01.csv", "code,depth\nRTM,24\nHAM,deep\n", **changes)
+    fused(context)
+    assert [row[3] for row in table(context)] == ["None"] * 3
+
+
+def test_a_decimal_in_json_keeps_its_digits(make: Make, spark: SparkSession) -> None:
+    context = make("1.json", '{"code": "RTM", "depth": 12345678901234567.89, "released_on": "2024-01-01"}\n')
+    columns = [{**c, "type": "decimal(20,2)"} if c["name"] == "depth" else c for c in CONTRACT["columns"]]
+    contract = Contract.model_validate({**CONTRACT, "row_rules": [], "columns": columns})
+    source = {"kind": "file", "format": "json", "prefix": "ports/", "mode": "changes"}
+    spec = PipelineSpec.model_validate({**SPEC, "source": source, "history": None})
+    pipeline = context.pipeline.model_copy(update={"spec": spec, "contract": contract, "output_contract": contract})
+    manifest = run(replace(context, pipeline=pipeline), "ingest")
+    assert manifest.counts.good == 1
+    assert str(spark.read.parquet(manifest.outputs["staging"]).first()["depth"]) == "12345678901234567.89"
 
 
 def test_a_row_that_a_lookup_misses_is_set_aside_and_does_not_delete_its_key(make: Make, spark: SparkSession) -> None:

@@ -47,7 +47,7 @@ def look(head: bytes, name: str = "a.csv", tail: bytes | None = None, size: int 
         (b'"id";"name";"more"\n', "a.csv", {"csv": {"delimiter": ";"}}),
         ("id,name\n1,Ž".encode()[:-1], "a.csv", {}),
         ("id,name\n1,é".encode("iso-8859-1"), "a.csv", {"csv": {"encoding": "ISO-8859-1"}}),
-        ("id,name\n1,é".encode("utf-16"), "a.csv", {"csv": {"encoding": "UTF-16"}}),
+        ("id,name\n1,é".encode("utf-16"), "a.csv", {"csv": {"encoding": "UTF-16", "multi_line": True}}),
         (zipped(b"id,name\n1,x"), "a.csv.gz", {}),
         (zipped(b"id,name\n" + random.Random(1).randbytes(9000).hex().encode())[:5000], "a.csv.gz", {}),
         (b"BZh9...", "a.csv.bz2", {}),

@@ -216,11 +216,22 @@ def rerun(of: dict[str, Any], stage: str = "ingest") -> dict[str, Any]:
 def test_a_rerun_takes_a_published_batch_again_under_the_configuration_of_today(desk: Desk) -> None:
     first = desk.bring(desk.deliver())
     desk.end("run-1")
+    storage.write_text(f"{first['plan_uri'].rpartition('/')[0]}/ingest.json", '{"outcome": "passed"}')
     desk.stack.publish(airports={"description": "changed"})
     again = desk.bring(rerun(first, "process"), "run-2")
     assert (again["action"], again["from_stage"], again["batch_id"]) == ("run", "process", first["batch_id"])
     plans = [RunPlan.model_validate_json(storage.read_text(answer["plan_uri"])) for answer in (first, again)]
     assert plans[0].config_hash != plans[1].config_hash
+
+
+@pytest.mark.parametrize("manifest", [None, '{"outcome": "failed"}', "{}"])
+def test_a_rerun_cannot_skip_a_stage_that_has_not_passed(desk: Desk, manifest: str | None) -> None:
+    first = desk.bring(desk.deliver())
+    desk.end("run-1")
+    if manifest is not None:
+        storage.write_text(f"{first['plan_uri'].rpartition('/')[0]}/ingest.json", manifest)
+    with pytest.raises(InputError, match="GH2009"):
+        desk.bring(rerun(first, "process"), "run-2")
 
 
 def test_a_rerun_from_ingest_refuses_an_object_that_was_overwritten(desk: Desk) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 import boto3
 from pyspark.sql import DataFrame
 
+from gluehouse.aws.faults import passing_faults
+
 
 class GlueCatalog:
     """Registers a table under its database, which is created where it is missing."""
@@ -24,13 +26,14 @@ class GlueCatalog:
         database, name = table.split(".")
         self._create_database(database)
         definition = _definition(name, location, frame, tags)
-        try:
-            self._glue.create_table(DatabaseName=database, TableInput=definition)
-        except self._glue.exceptions.AlreadyExistsException:
-            self._glue.update_table(DatabaseName=database, TableInput=definition)
+        with passing_faults(f"registering {table}"):
+            try:
+                self._glue.create_table(DatabaseName=database, TableInput=definition)
+            except self._glue.exceptions.AlreadyExistsException:
+                self._glue.update_table(DatabaseName=database, TableInput=definition)
 
     def _create_database(self, name: str) -> None:
-        with suppress(self._glue.exceptions.AlreadyExistsException):
+        with passing_faults(f"making database {name}"), suppress(self._glue.exceptions.AlreadyExistsException):
             self._glue.create_database(DatabaseInput={"Name": name})
 
 

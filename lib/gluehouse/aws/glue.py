@@ -12,12 +12,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import boto3
 from py4j.java_gateway import JavaClass
 from pydantic import ValidationError
 from pyspark.sql import SparkSession
 
 from gluehouse.aws import storage
 from gluehouse.aws.catalog import GlueCatalog
+from gluehouse.aws.landing import Landing
 from gluehouse.aws.run_locks import held_locks
 from gluehouse.errors import ConfigError, GluehouseError, InfrastructureError, Unexpected
 from gluehouse.spec.environment import Environment
@@ -34,6 +36,9 @@ SESSION = {
     # Glue 6.0 turns ANSI on and 5.1 leaves it off: said here, both behave alike.
     "spark.sql.ansi.enabled": "false",
     "spark.sql.session.timeZone": "UTC",
+    # Else a date that Spark 2 would have read otherwise ends the run, where the row should be set aside.
+    "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
 }
 
@@ -81,6 +86,7 @@ def _run(stage: Stage, given: dict[str, str]) -> None:
             environment=environment,
             lock_for=locks.__getitem__,
             catalog=GlueCatalog() if environment.catalog else None,
+            look_up=Landing(boto3.client("s3")).look_up if environment.landing.startswith("s3://") else None,
             sql=storage.read_text(sql_uri) if sql_uri else None,
             dpus=float(given.get("dpus", 1)),
         )
@@ -136,6 +142,10 @@ _PASSING = (
     "Connect timed out",
     "ExecutorLostFailure",
     "UnknownHost",
+    "InternalError",
+    "Throttl",
+    "Rate exceeded",
+    "Read timed out",
 )
 
 

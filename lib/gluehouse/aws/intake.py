@@ -7,6 +7,7 @@ night, and never come to those behind it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,7 @@ from gluehouse.spec.plan import FromStage, ObjectRef, RunPlan, batch_id_of
 from gluehouse.spec.sniff import HEAD_BYTES, TAIL_BYTES, check_looks
 
 _CLAIM_TRIES = 3
+STAGES: tuple[FromStage, ...] = ("ingest", "process", "validate", "publish")
 
 
 @dataclass(frozen=True)
@@ -89,18 +91,18 @@ class Intake:
         return Delivery(pipeline, tuple(self._existing(uri) for uri in uris))
 
     def _next_of(self, pipeline: str, entry: PipelineEntry) -> Delivery:
-        """The oldest delivery that is to be run. One that failed waits behind those never tried: else it
-        would hold them up every night."""
+        """The oldest delivery that is to be run. One that failed waits behind those never tried, and
+        behind those that failed longer ago: else it would hold them up every night."""
         rows = {row.batch_id: row for row in self.ledger.rows_of(pipeline)}
-        waiting: list[Delivery] = []
+        waiting: list[tuple[str, Delivery]] = []
         for listed in self.landing.under(f"{self.environment.landing}/{entry.prefix}"):
             delivery = Delivery(pipeline, (listed.found,))
             row = rows.get(delivery.batch_id)
             if row is not None and row.status == "FAILED":
-                waiting.append(delivery)
+                waiting.append((row.ended_at.isoformat() if row.ended_at else "", delivery))
             elif judge(row, "", self.is_alive).run:
                 return delivery
-        return waiting[0] if waiting else Delivery(pipeline, ())
+        return min(waiting, key=lambda tried: tried[0])[1] if waiting else Delivery(pipeline, ())
 
     def _existing(self, uri: str) -> ObjectRef:
         found = self.landing.look_up(uri)
@@ -136,7 +138,8 @@ class Intake:
         for _ in range(_CLAIM_TRIES):
             row = self.ledger.find(plan.pipeline, plan.batch_id)
             judgement = judge(row, plan.run_id, self.is_alive, delivery.again)
-            if not judgement.run or self.ledger.claim(wanted, replacing=row):
+            known = wanted.model_copy(update={"published": row.published}) if row else wanted
+            if not judgement.run or self.ledger.claim(known, replacing=row):
                 return judgement
         raise LockError(
             "GH6004",
@@ -154,7 +157,26 @@ def _as_planned(request: RerunRequest) -> Delivery:
             f"run {request.rerun_of} has no plan at {request.plan_uri}: it failed before it had one.",
             "Start its pipeline by the event or the schedule.",
         ) from error
+    _refuse_unless_passed(request, plan)
     return Delivery(plan.pipeline, plan.objects, request.from_stage, True, request.allow_mass_delete)
+
+
+def _refuse_unless_passed(request: RerunRequest, plan: RunPlan) -> None:
+    """What a rerun skips must have passed its gate in the run that is repeated, or been skipped there for that."""
+    folder = request.plan_uri.rpartition("/")[0]
+    # A rerun from publish enters at validate.
+    skipped = STAGES[STAGES.index(plan.from_stage) : min(STAGES.index(request.from_stage), STAGES.index("validate"))]
+    for stage in skipped:
+        try:
+            passed = json.loads(storage.read_text(f"{folder}/{stage}.json")).get("outcome") == "passed"
+        except ConfigError:
+            passed = False
+        if not passed:
+            raise InputError(
+                "GH2009",
+                f"stage {stage} of run {request.rerun_of} has not passed, so it cannot be skipped.",
+                f"Run it again from there: --from {stage}.",
+            )
 
 
 def _plan(delivery: Delivery, entry: PipelineEntry, pipeline: CompiledPipeline, run_id: str, now: datetime) -> RunPlan:

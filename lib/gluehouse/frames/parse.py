@@ -5,6 +5,7 @@ One pass: every delivered row becomes one row that carries its typed columns and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame
@@ -19,6 +20,7 @@ RAW = "_raw"
 VIOLATIONS = "_violations"
 SOURCE_OBJECT = "_source_object"
 MALFORMED = "_malformed"
+MALFORMED_RULE = "malformed"
 
 
 def parse(delivered: DataFrame, contract: Contract, null_tokens: Sequence[str] = ()) -> DataFrame:
@@ -64,10 +66,24 @@ def _typed(types: StructType, column: ContractColumn) -> Column:
         return F.try_to_timestamp(F.col(source), F.lit(column.format)).cast(column.type)
     value = F.expr(f"try_cast({source} AS {column.type})")
     delivered_type = types[column.name].dataType.simpleString()
-    if delivered_type in ("string", column.type):
+    if delivered_type == "string":
+        return F.when(_whole_text(source, column.type), value)
+    if delivered_type == column.type:
         return value
     back = F.expr(f"try_cast(try_cast({source} AS {column.type}) AS {delivered_type})")
     return F.when(back.eqNullSafe(F.col(source)), value)
+
+
+def _whole_text(source: str, to: str) -> Column:
+    """Whether the cast of a text uses all of it: one to DATE stops at a T, one to DECIMAL rounds."""
+    decimal = re.fullmatch(r"decimal\((\d+),(\d+)\)", to)
+    if decimal:
+        whole_digits = int(decimal[1]) - int(decimal[2])
+        exact = f"try_cast({source} AS decimal(38,{38 - whole_digits}))"
+        return F.expr(f"try_cast({source} AS {to}) = {exact}")
+    if to == "date":
+        return F.col(source).rlike(r"^\s*\d{4}-\d{2}-\d{2}\s*$")
+    return F.lit(True)
 
 
 def _violations(contract: Contract) -> Column:
@@ -89,7 +105,7 @@ def _violations(contract: Contract) -> Column:
     found = violations([*cells, *nulls, *(check(rule) for rule in contract.row_rules)])
     shape = F.array(
         F.struct(
-            F.lit("malformed").alias("rule"),
+            F.lit(MALFORMED_RULE).alias("rule"),
             F.lit("the record has not the shape that its format and header say").alias("reason"),
         ).cast(VIOLATION)
     )

@@ -14,12 +14,12 @@ from functools import reduce
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StringType, StructField, StructType
+from pyspark.sql.types import DecimalType, StringType, StructField, StructType
 
 from gluehouse.errors import InputError
 from gluehouse.frames.parse import MALFORMED, SOURCE_OBJECT
 from gluehouse.frames.rules import quoted
-from gluehouse.spec.contract import Contract
+from gluehouse.spec.contract import Column, Contract
 from gluehouse.spec.pipeline import FileSource
 
 
@@ -31,14 +31,14 @@ def read(spark: SparkSession, uris: Sequence[str], source: FileSource, contract:
 
 def _read_object(spark: SparkSession, uri: str, source: FileSource, contract: Contract) -> DataFrame:
     from_key = _columns_from_key(uri, source)
-    expected = [name for name in contract.column_names if name not in from_key]
-    frame = _READERS[source.format](spark, uri, source, expected)
+    columns = [column for column in contract.columns if column.name not in from_key]
+    expected = [column.name for column in columns]
+    frame = _READERS[source.format](spark, uri, source, columns)
     missing = [name for name in expected if name not in frame.columns]
     if missing:
         raise InputError(
             "GH2010",
-            f"{uri} lacks the columns {missing}; contract {contract.contract} has them, the delivery has "
-            f"{[c for c in frame.columns if c != MALFORMED]}.",
+            f"{uri} lacks the columns {missing}, which contract {contract.contract} has.",
             "Deliver the agreed columns, or agree on a new version of the contract.",
         )
     constants = [F.lit(value).alias(name) for name, value in from_key.items()]
@@ -50,7 +50,7 @@ def _read_object(spark: SparkSession, uri: str, source: FileSource, contract: Co
 def _columns_from_key(uri: str, source: FileSource) -> dict[str, str]:
     if source.columns_from_key is None:
         return {}
-    found = re.search(source.columns_from_key, uri)
+    found = re.search(source.columns_from_key, _key(uri))
     if found is None:
         raise InputError(
             "GH2012",
@@ -60,48 +60,70 @@ def _columns_from_key(uri: str, source: FileSource) -> dict[str, str]:
     return found.groupdict()
 
 
-def _csv(spark: SparkSession, uri: str, source: FileSource, expected: Sequence[str]) -> DataFrame:
+def _key(uri: str) -> str:
+    return uri.removeprefix("s3://").partition("/")[2] if uri.startswith("s3://") else uri
+
+
+def _as_path(uri: str) -> str:
+    """The URI as a path for Spark's readers, which take some characters for a pattern and skip hidden files."""
+    if uri.rpartition("/")[2].startswith(("_", ".")):
+        raise InputError(
+            "GH2013",
+            f"the name of {uri} begins with _ or a dot: Spark takes such objects for hidden and reads nothing.",
+            "Deliver it under another name.",
+        )
+    return re.sub(r"([\\{}\[\]*?])", r"\\\1", uri)
+
+
+def _csv(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> DataFrame:
+    expected = {column.name for column in columns}
     dialect = {
         "sep": source.csv.delimiter,
         "quote": source.csv.quote,
         "escape": source.csv.quote,
         "encoding": source.csv.encoding,
         "multiLine": str(source.csv.multi_line).lower(),
-        "header": "true",
+        "maxColumns": "20480",
+        "maxCharsPerColumn": "-1",
     }
-    header = spark.read.options(**dialect).csv(uri).columns
-    _refuse_repeated(uri, header)
-    reader = spark.read.schema(_text_columns(header)).options(
+    # Read as a row of data: from a header Spark would rename what stands twice.
+    first = spark.read.options(header="false", **dialect).csv(_as_path(uri)).head()
+    header = list(first) if first is not None else []
+    repeated = sorted(name for name, times in Counter(header).items() if times > 1 and name in expected)
+    if repeated:
+        raise InputError("GH2011", f"the header of {uri} names {repeated} more than once.", "Deliver each column once.")
+    # Columns that nobody asked for may have any name or none; they only must not shadow those of the contract.
+    names = [name if name in expected else f"_unused_{place}" for place, name in enumerate(header)]
+    reader = spark.read.schema(_text_columns(names)).options(
         **dialect,
+        header="true",
         mode="PERMISSIVE",
         columnNameOfCorruptRecord=MALFORMED,
         # With pruning Spark parses only the columns asked for and no longer sees that a row is ragged.
         columnPruning="false",
         enforceSchema="true",
         emptyValue="",
-        maxCharsPerColumn="-1",
     )
-    return reader.csv(uri)
+    return reader.csv(_as_path(uri))
 
 
-def _refuse_repeated(uri: str, header: Sequence[str]) -> None:
-    # Spark tells repeated names apart by appending their position: a,a becomes a0,a1.
-    stems = Counter(re.sub(rf"{position}$", "", name).lower() for position, name in enumerate(header))
-    names = {name.lower() for name in header}
-    repeated = sorted(stem for stem, times in stems.items() if times > 1 and stem not in names)
-    if repeated:
-        raise InputError("GH2011", f"the header of {uri} names {repeated} more than once.", "Deliver each column once.")
+def _json(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> DataFrame:
+    # Spark hands a number over as text only by way of a double; decimals are read as such, with all their digits.
+    fields = [StructField(column.name, _widest(column)) for column in columns]
+    schema = StructType([*fields, StructField(MALFORMED, StringType())])
+    return spark.read.schema(schema).json(_as_path(uri), mode="PERMISSIVE", columnNameOfCorruptRecord=MALFORMED)
 
 
-def _json(spark: SparkSession, uri: str, source: FileSource, expected: Sequence[str]) -> DataFrame:
-    return spark.read.schema(_text_columns(expected)).json(uri, mode="PERMISSIVE", columnNameOfCorruptRecord=MALFORMED)
+def _widest(column: Column) -> DecimalType | StringType:
+    decimal = re.fullmatch(r"decimal\((\d+),(\d+)\)", column.type)
+    return DecimalType(38, 38 - (int(decimal[1]) - int(decimal[2]))) if decimal else StringType()
 
 
-def _parquet(spark: SparkSession, uri: str, source: FileSource, expected: Sequence[str]) -> DataFrame:
-    return spark.read.parquet(uri).withColumn(MALFORMED, F.lit(None).cast("string"))
+def _parquet(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> DataFrame:
+    return spark.read.parquet(_as_path(uri)).withColumn(MALFORMED, F.lit(None).cast("string"))
 
 
-_READERS: dict[str, Callable[[SparkSession, str, FileSource, Sequence[str]], DataFrame]] = {
+_READERS: dict[str, Callable[[SparkSession, str, FileSource, Sequence[Column]], DataFrame]] = {
     "csv": _csv,
     "json": _json,
     "parquet": _parquet,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from py4j.protocol import Py4JJavaError
-from pyspark.errors import PySparkException
+from pyspark.errors import AnalysisException, PySparkException
 
 from gluehouse.errors import InputError
 
@@ -34,9 +34,18 @@ _DAMAGED = (
 
 @contextmanager
 def refusing_damaged_objects(uris: list[str]) -> Iterator[None]:
-    """Turn a reader's complaint about damaged bytes into InputError GH2020; let every other error pass."""
+    """Turn a reader's complaint about damaged bytes into InputError GH2020, and one about types that nothing can
+    cast into GH2014; let every other error pass."""
     try:
         yield
+    except AnalysisException as error:
+        if not (error.getErrorClass() or "").startswith("DATATYPE_MISMATCH"):
+            raise
+        raise InputError(
+            "GH2014",
+            f"{uris} has a column of a type that no cast takes to the contract's.",
+            "Deliver the agreed types, or agree on a new version of the contract.",
+        ) from error
     except (Py4JJavaError, PySparkException) as error:
         text = str(error)
         sign = next((sign for sign in _DAMAGED if sign in text), None)

@@ -35,6 +35,12 @@ class CsvDialect(Spec):
     encoding: Literal["UTF-8", "ISO-8859-1", "UTF-16"] = "UTF-8"
     multi_line: bool = False
 
+    @model_validator(mode="after")
+    def _lines_can_be_told_apart(self) -> CsvDialect:
+        if self.encoding == "UTF-16" and not self.multi_line:
+            raise ValueError("UTF-16 needs multi_line: true; else lines are split at the byte 0A, inside of characters")
+        return self
+
 
 class FileSource(Spec):
     """Objects under a prefix of the landing zone, each one a delivery."""
@@ -42,7 +48,7 @@ class FileSource(Spec):
     kind: Literal["file"]
     format: Literal["csv", "json", "parquet"]
     prefix: str = Field(
-        pattern=r"^[A-Za-z0-9!_.*'()/=-]+/$", description="Ends in /; no other pipeline's may begin with it"
+        pattern=r"^[A-Za-z0-9!_.'()/=-]+/$", description="Ends in /; no other pipeline's may begin with it"
     )
     mode: Literal["snapshot", "changes"] = Field(description="snapshot: each object is the whole data set at its time")
     csv: CsvDialect = CsvDialect()
@@ -84,6 +90,10 @@ class Process(Spec):
 
     engine: Engine
     transforms: tuple[Annotated[TransformStep, BeforeValidator(_step)], ...] = ()
+    keeps_keys: bool = Field(
+        default=False,
+        description="The logic hands key columns on as they came, so that a quarantined row's key is the history's",
+    )
     sql: str | None = Field(
         default=None, pattern=r"^[a-z][a-z0-9_]*\.sql$", description="File in sql/<pipeline>/; engine glue_sql"
     )
@@ -98,6 +108,12 @@ class Process(Spec):
         if self.engine != "glue_sql" and self.sql is not None:
             raise ValueError(f"`sql` is for engine glue_sql, but the engine is {self.engine}")
         return self
+
+    @property
+    def keys_are_kept(self) -> bool:
+        """Whether a row's key at ingest is its key in the history; the built-in transforms keep it."""
+        own = [step.use for step in self.transforms if step.use not in BUILT_IN_TRANSFORMS]
+        return self.keeps_keys or (self.sql is None and not own)
 
 
 class Quality(Spec):
@@ -191,6 +207,10 @@ class CompiledPipeline(Spec):
         for column in self.spec.source.key_columns:
             if column not in self.contract.column_names:
                 raise ValueError(f"columns_from_key gives '{column}', which contract {self.contract.contract} lacks")
+        partitions = tuple(name for target in self.spec.publish for name in target.partition_by)
+        for name in partitions:
+            if name not in self.output_contract.column_names:
+                raise ValueError(f"partition_by names {name}, which {self.output_contract.contract} lacks")
         lost = [name for name in _needed_by(self.spec.history) if name not in self.output_contract.column_names]
         if lost:
             had = list(self.output_contract.column_names)
@@ -207,6 +227,13 @@ def _needed_by(history: HistorySpec | None) -> tuple[str, ...]:
     """The columns that a batch must still have when it reaches the history engine."""
     if history is None:
         return ()
-    named = (*history.keys, *history.sequence_by, history.effective_at, history.tie_breaker)
+    named = (
+        *history.keys,
+        *history.sequence_by,
+        history.effective_at,
+        history.tie_breaker,
+        *(history.tracked or ()),
+        *history.untracked.columns,
+    )
     flag = (history.delete_flag.column,) if history.delete_flag else ()
     return tuple(name for name in (*named, *flag) if name is not None)

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from gluehouse.history import LockPort
 from gluehouse.spec.environment import Environment
 from gluehouse.spec.pipeline import CompiledPipeline
-from gluehouse.spec.plan import RunPlan
+from gluehouse.spec.plan import ObjectRef, RunPlan
 
 
 class Catalog(Protocol):
@@ -24,6 +24,7 @@ class Catalog(Protocol):
 @dataclass(frozen=True)
 class StageContext:
     """Everything a stage may touch. ``lock_for`` answers the run's lock of a table it writes;
+    ``look_up`` answers a delivered object as it is now (None: gone), where it can change under the run;
     ``sql`` is the text of the plan's SQL file; ``dpus`` is what the job run was given, for the cost estimate."""
 
     spark: SparkSession
@@ -32,6 +33,7 @@ class StageContext:
     environment: Environment
     lock_for: Callable[[str], LockPort]
     catalog: Catalog | None = None
+    look_up: Callable[[str], ObjectRef | None] | None = None
     sql: str | None = None
     dpus: float = 1.0
 

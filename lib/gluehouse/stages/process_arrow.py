@@ -47,7 +47,10 @@ def transform(parts: Iterable[bytes], pipeline: CompiledPipeline) -> bytes:
 def read(parts: Iterable[bytes], contract: Contract) -> pa.Table:
     """The contract's columns of all parts, typed as the contract says."""
     schema = arrow_schema(contract)
-    tables = [pq.read_table(io.BytesIO(part), columns=schema.names).cast(schema) for part in parts]
+    tables = [
+        pq.read_table(io.BytesIO(part), columns=schema.names, coerce_int96_timestamp_unit="us").cast(schema)
+        for part in parts
+    ]
     return pa.concat_tables(tables) if tables else schema.empty_table()
 
 
@@ -57,10 +60,17 @@ def conform(table: pa.Table, contract: Contract) -> pa.Table:
     missing = [name for name in schema.names if name not in table.column_names]
     if missing:
         raise _unfit(contract, f"missing {missing}")
+    columns = [_fitted(table, field, contract) for field in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _fitted(table: pa.Table, field: pa.Field, contract: Contract) -> pa.ChunkedArray:
+    given = table[field.name]
     try:
-        return table.select(schema.names).cast(schema, safe=True)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as problem:
-        raise _unfit(contract, str(problem).splitlines()[0]) from problem
+        return given.cast(field.type, safe=True)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        # Arrow's own message quotes the value, which must not get into an alert.
+        raise _unfit(contract, f"{field.name} is {given.type} and does not fit {field.type}") from None
 
 
 def arrow_schema(contract: Contract) -> pa.Schema:

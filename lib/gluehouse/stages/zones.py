@@ -9,7 +9,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from gluehouse.frames.parse import RAW, SOURCE_OBJECT, VIOLATIONS
+from gluehouse.frames.parse import MALFORMED_RULE, RAW, SOURCE_OBJECT, VIOLATIONS
 from gluehouse.frames.rules import VIOLATION, quoted
 from gluehouse.spec.contract import Contract
 from gluehouse.stages.context import StageContext
@@ -43,7 +43,8 @@ def write_quarantine(context: StageContext, stage: str, rows: DataFrame, keys: t
     (string), key (struct of the typed keys; NULL where one of them is NULL, so that it is not legible), at.
     """
     uri = context.environment.quarantine_uri(context.plan.pipeline, stage, context.plan.batch_id)
-    legible = F.lit(bool(keys))
+    # A malformed record's cells may stand in each other's columns, so its key is as doubtful as the rest.
+    legible = F.lit(bool(keys)) & ~F.exists(quoted(VIOLATIONS), lambda found: found["rule"] == F.lit(MALFORMED_RULE))
     for name in keys:
         legible = legible & quoted(name).isNotNull()
     key = F.struct(*(quoted(name) for name in keys)) if keys else F.lit(None).cast("string")
