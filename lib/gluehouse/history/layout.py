@@ -106,7 +106,7 @@ def layout_of(
     _refuse_missing(named, batch)
     _refuse_own_names(chosen, spec)
     before = _payload_of_table(spec, table)
-    _refuse_case_twins([*{*before.fieldNames(), *chosen}])
+    _refuse_case_twins([*dict.fromkeys([*before.fieldNames(), *chosen])])
     merged, added, widened = _merge(before, T.StructType([batch[n] for n in chosen]))
     keys, _, _ = _merge(
         T.StructType([table[n] for n in spec.keys] if table else []),
