@@ -109,7 +109,7 @@ def _apply(
     state = table.state()
     before = state.version
     memory = Memory(spark, location, state.transactions, app)
-    visible = read_history(spark, location) if before is not None else None
+    visible = table.read() if before is not None else None
     layout = layout_of(spec, batch.schema, visible.schema if visible is not None else None, payload)
     repeated = app_id(app, batch_id) in state.transactions or memory.has_alone(batch_id)
     small = state.size + memory.state.size + estimated_bytes(batch) <= SMALL_BYTES

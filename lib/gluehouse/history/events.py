@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from gluehouse.history.digest import struct_digest
 from gluehouse.history.layout import Layout
 from gluehouse.history.small import held
+from gluehouse.history.value import typed
 
 RULE = "rule"
 REASON = "reason"
@@ -87,7 +88,7 @@ def as_events(rows: DataFrame, layout: Layout, rule: Column) -> DataFrame:
         layout.payload_struct([n for n in layout.payload_names if n in rows.columns and n not in layout.gone]).alias(
             "payload"
         ),
-        tie.cast(layout.tie).alias("tie"),
+        typed(tie, layout.tie).alias("tie"),
         is_truncate(layout).alias("is_truncate"),
         rule.alias("rule"),
         key_is_legible(layout).alias("legible"),
@@ -101,13 +102,13 @@ def payload_digest(payload: Column, layout: Layout) -> Column:
 def sequence_column(layout: Layout) -> Column:
     names = layout.spec.sequence_by
     if len(names) == 1:
-        return F.col(f"`{names[0]}`").cast(layout.sequence)
-    return F.struct(*[F.col(f"`{n}`").alias(n) for n in names]).cast(layout.sequence)
+        return typed(F.col(f"`{names[0]}`"), layout.sequence)
+    return typed(F.struct(*[F.col(f"`{n}`").alias(n) for n in names]), layout.sequence)
 
 
 def at_column(layout: Layout) -> Column:
     if layout.spec.effective_at:
-        return F.col(f"`{layout.spec.effective_at}`").cast(layout.at)
+        return typed(F.col(f"`{layout.spec.effective_at}`"), layout.at)
     return sequence_column(layout)
 
 

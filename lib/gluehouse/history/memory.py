@@ -21,6 +21,7 @@ from pyspark.sql import types as T
 
 from gluehouse.history.delta import DeltaLocation
 from gluehouse.history.layout import Layout
+from gluehouse.history.value import typed
 
 SUFFIX = "__memory"
 WITH_TABLE, ALONE = "table", "alone"
@@ -58,14 +59,14 @@ class Memory:
         kinds = schema_of(layout)
         if not self.kinds:
             return None
-        frame = self.spark.read.format("delta").load(self.path)
+        frame = self.table.read()
         if self.unfinished:
             frame = frame.where(~F.col("batch_id").isin(self.unfinished))
         fields = [fitted(F.col(f.name), frame.schema[f.name].dataType, f.dataType).alias(f.name) for f in kinds.fields]
         return frame.select(*fields)
 
     def no_rows(self, layout: Layout) -> DataFrame:
-        columns = [F.lit(None).cast(f.dataType).alias(f.name) for f in schema_of(layout).fields]
+        columns = [typed(F.lit(None), f.dataType).alias(f.name) for f in schema_of(layout).fields]
         return self.spark.range(0, 1, 1, 1).select(*columns).where(F.lit(False))
 
     def append(self, rows: DataFrame, batch_id: str, alone: bool, layout: Layout) -> int:
@@ -132,7 +133,7 @@ def as_memory(rows: DataFrame, layout: Layout, kind: str, batch_id: str) -> Data
     fixed = {"kind": F.lit(kind), "batch_id": F.lit(batch_id), "loaded_at": F.current_timestamp()}
     return rows.select(
         *[
-            fixed.get(f.name, F.col(f.name) if f.name in given else F.lit(None)).cast(f.dataType).alias(f.name)
+            typed(fixed.get(f.name, F.col(f.name) if f.name in given else F.lit(None)), f.dataType).alias(f.name)
             for f in schema_of(layout).fields
         ]
     )
@@ -151,10 +152,10 @@ def fitted(column, have: T.DataType, want: T.DataType):  # type: ignore[no-untyp
                     (
                         fitted(column.getField(f.name), have[f.name].dataType, f.dataType)
                         if f.name in names
-                        else F.lit(None).cast(f.dataType)
+                        else typed(F.lit(None), f.dataType)
                     ).alias(f.name)
                     for f in want.fields
                 ]
             ),
         )
-    return column.cast(want)
+    return typed(column, want)

@@ -23,6 +23,7 @@ from pyspark.sql import types as T
 from gluehouse.history.digest import struct_digest
 from gluehouse.history.events import payload_digest
 from gluehouse.history.layout import Layout
+from gluehouse.history.value import typed
 
 MARKS = ("silent", "silent_new", "snapshot", "snapshot_new", "truncate")
 POSITION = ["key", "at", "seq"]
@@ -66,7 +67,7 @@ def _side_by_side(
     layout: Layout, old: DataFrame | None, memory: DataFrame | None, marks: DataFrame | None, events: DataFrame
 ) -> DataFrame:
     def seq_of(at: str) -> Column:
-        return F.col(at).cast(layout.sequence) if layout.positions_show else F.lit(None).cast(layout.sequence)
+        return typed(F.col(at) if layout.positions_show else F.lit(None), layout.sequence)
 
     none: dict[str, T.DataType | str] = {
         "is_delete": "boolean",
@@ -79,7 +80,7 @@ def _side_by_side(
     }
 
     def rows(frame: DataFrame, src: Column, **given: Column) -> DataFrame:
-        rest = [given.get(n, F.lit(None)).cast(kind).alias(n) for n, kind in none.items()]
+        rest = [typed(given.get(n, F.lit(None)), kind).alias(n) for n, kind in none.items()]
         at, seq = given.get("at", F.col("at")), given.get("seq", F.col("seq"))
         return frame.select("key", at.alias("at"), seq.alias("seq"), src.alias("src"), *rest)
 
@@ -114,7 +115,7 @@ def _positions(layout: Layout, rows: DataFrame, known: Collection[str]) -> DataF
         "old": rows.select(shown.alias("old")).schema["old"].dataType,
         "mem": rows.select(told.alias("mem")).schema["mem"].dataType,
     }
-    absent = {n: F.lit(None).cast(kinds[n]) if n in kinds else F.lit(False) for n in found if n not in known}
+    absent = {n: typed(F.lit(None), kinds[n]) if n in kinds else F.lit(False) for n in found if n not in known}
     one = (
         rows.groupBy(*POSITION)
         .agg(
@@ -186,8 +187,8 @@ def _stored(layout: Layout, positions: DataFrame) -> DataFrame:
 
 def _shown_tie(layout: Layout) -> Column:
     if layout.spec.tie_breaker and layout.tie_shows:
-        return F.col("cover.payload").getField(layout.spec.tie_breaker).cast(layout.tie)
-    return F.lit(None).cast(layout.tie)
+        return typed(F.col("cover.payload").getField(layout.spec.tie_breaker), layout.tie)
+    return typed(F.lit(None), layout.tie)
 
 
 def _decide(layout: Layout, rows: DataFrame) -> DataFrame:

@@ -22,7 +22,7 @@ from gluehouse.history.plan import sk_type
 from gluehouse.history.result import Snapshot
 from gluehouse.history.small import SMALL_KEYS, held, one_row
 from gluehouse.history.store import BROADCAST_KEYS
-from gluehouse.history.value import literal, portable
+from gluehouse.history.value import literal, portable, typed
 
 FILE = "__file"
 
@@ -62,7 +62,7 @@ class Known:
                 (
                     fitted(F.col(f"`{f.name}`"), have[f.name], f.dataType)
                     if f.name in have
-                    else F.lit(None).cast(f.dataType)
+                    else typed(F.lit(None), f.dataType)
                 ).alias(f.name)
                 for f in layout.payload.fields
             ]
@@ -70,10 +70,10 @@ class Known:
         sk = F.col(f"`{layout.surrogate}`") if layout.surrogate in have else F.lit(None)
         return visible.select(
             layout.key_struct().alias("key"),
-            F.col("effective_from").cast(layout.at).alias("at"),
-            F.col("effective_to").cast(layout.at).alias("till"),
+            typed(F.col("effective_from"), layout.at).alias("at"),
+            typed(F.col("effective_to"), layout.at).alias("till"),
             payload.alias("payload"),
-            sk.cast(sk_type(layout)).alias("sk"),
+            typed(sk, sk_type(layout)).alias("sk"),
             F.col(FILE).alias("file"),
         ).withColumn("digest", payload_digest(F.col("payload"), layout))
 
@@ -302,8 +302,8 @@ def scope_of_snapshot(
             time.alias("at"),
             time.alias("seq"),
             F.lit(True).alias("is_delete"),
-            F.lit(None).cast(layout.payload).alias("payload"),
-            F.lit(None).cast(layout.tie).alias("tie"),
+            typed(F.lit(None), layout.payload).alias("payload"),
+            typed(F.lit(None), layout.tie).alias("tie"),
             F.lit(None).cast("bigint").alias("digest"),
         )
         events = events.unionByName(deletes)

@@ -16,6 +16,7 @@ from gluehouse.history.lock import LockPort
 from gluehouse.history.memory import SUFFIX, fitted
 from gluehouse.history.small import held
 from gluehouse.history.surrogate import is_new
+from gluehouse.history.value import typed
 
 ACTION = "__action"
 # Up to this many touched keys are sent to every task, so that the table itself is not shuffled.
@@ -207,7 +208,7 @@ def _replace(write: Write, where: str | None) -> None:
         *[
             fitted(F.col(f"`{n}`"), there.schema[n].dataType, kinds[n]).alias(n)
             if n in there.columns
-            else F.lit(None).cast(kinds[n]).alias(n)
+            else typed(F.lit(None), kinds[n]).alias(n)
             for n in layout.visible_columns()
         ]
     )
