@@ -19,7 +19,7 @@ from gluehouse.history.memory import Memory, app_id
 from gluehouse.history.plan import plan_changes
 from gluehouse.history.result import HistoryResult, Snapshot
 from gluehouse.history.scope import Known, Scope, scope_of_events, scope_of_snapshot
-from gluehouse.history.small import QUICK, SMALL_BYTES, estimated_bytes, one_row
+from gluehouse.history.small import QUICK, SMALL_BYTES, bytes_to_read, one_row
 from gluehouse.history.store import PlanFile, Write, held_plan, write_table
 from gluehouse.history.surrogate import retired_keys, with_surrogates
 from gluehouse.spec.history import HistorySpec
@@ -112,7 +112,7 @@ def _apply(
     visible = table.read() if before is not None else None
     layout = layout_of(spec, batch.schema, visible.schema if visible is not None else None, payload)
     repeated = app_id(app, batch_id) in state.transactions or memory.has_alone(batch_id)
-    small = state.size + memory.state.size + estimated_bytes(batch) <= SMALL_BYTES
+    small = state.size + memory.state.size + bytes_to_read(batch) <= SMALL_BYTES
     with ExitStack() as settings, Scope() as scope:
         if small:
             settings.enter_context(options(spark, **QUICK))

@@ -35,9 +35,11 @@ def held(frame: DataFrame, name: str = "", **counts: Column) -> tuple[DataFrame,
     return kept, dict(seen.get)
 
 
-def estimated_bytes(frame: DataFrame) -> int:
-    """Spark's own estimate of a frame's size; of files what they take in storage."""
-    return int(str(frame._jdf.queryExecution().optimizedPlan().stats().sizeInBytes()))
+def bytes_to_read(frame: DataFrame) -> int:
+    """What Spark thinks that the frame's sources hold; of files what they take in storage. A frame over Python rows
+    or an RDD counts as unbounded. (The frame's own estimate is of no use: a join's is the product of its sides.)"""
+    leaves = frame._jdf.queryExecution().optimizedPlan().collectLeaves()
+    return sum(int(str(leaves.apply(at).stats().sizeInBytes())) for at in range(int(leaves.size())))
 
 
 def one_row(spark: SparkSession, *columns: Column) -> DataFrame:

@@ -204,7 +204,7 @@ def _replace(write: Write, where: str | None) -> None:
         there = write.spark.read.format("delta").load(write.table.path)
     if where:
         there = there.where(where)
-    typed = there.select(
+    staying = there.select(
         *[
             fitted(F.col(f"`{n}`"), there.schema[n].dataType, kinds[n]).alias(n)
             if n in there.columns
@@ -216,7 +216,7 @@ def _replace(write: Write, where: str | None) -> None:
     fresh = rows.where(F.col(ACTION) != "delete").drop(ACTION)
     if write.counts["updated"] + write.counts["deleted"] <= BROADCAST_KEYS:
         gone = F.broadcast(gone)
-    whole = typed.join(gone, on=identity, how="left_anti").select(*fresh.columns).unionByName(fresh)
+    whole = staying.join(gone, on=identity, how="left_anti").select(*fresh.columns).unionByName(fresh)
     writer = _named(whole.write.format("delta").mode("overwrite").partitionBy("is_current"), write)
     if where:
         writer = writer.option("replaceWhere", where)
