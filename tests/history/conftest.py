@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(Path(__file__).parent))
@@ -32,7 +36,7 @@ def make_session(name: str) -> SparkSession:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": "1500m",
-        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC",
         "spark.sql.session.timeZone": "UTC",
         # Tiny data under ever new plans: compiling them costs far more than interpreting them.
         "spark.sql.codegen.wholeStage": "false",
@@ -45,6 +49,21 @@ def make_session(name: str) -> SparkSession:
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+def small_frame(spark: SparkSession, rows: list[Any], schema: str) -> DataFrame:
+    """Rows of a size that Spark knows, made without Python workers; ``createDataFrame`` makes a frame that the engine
+    must take for a large one."""
+    kind = spark.createDataFrame([], schema).schema
+    text = json.dumps([dict(zip(kind.fieldNames(), row, strict=True)) for row in rows], default=_iso)
+    one = spark.range(0, 1, 1, 1).select(
+        F.explode(F.from_json(F.lit(text), T.ArrayType(kind), {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss"})).alias("r")
+    )
+    return one.select("r.*")
+
+
+def _iso(value: Any) -> str:
+    return str(value.isoformat())
 
 
 @pytest.fixture(scope="session")

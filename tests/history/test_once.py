@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import small_frame
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from gluehouse.errors import TableLockHeld, TableLockLost
 from gluehouse.history import FileLock, apply_batch, read_history
@@ -26,7 +28,7 @@ CHILD = textwrap.dedent(
     """
     import os, signal, sys
     sys.path[:0] = [sys.argv[2], sys.argv[3]]
-    from conftest import make_session
+    from conftest import make_session, small_frame
     from test_once import FIRST, SECOND, SCHEMA, SPEC
     from gluehouse.history import apply_batch
 
@@ -40,7 +42,7 @@ CHILD = textwrap.dedent(
 
     spark = make_session("killed")
     apply = lambda rows, name, lock: apply_batch(
-        spark, sys.argv[1], spark.createDataFrame(rows, SCHEMA), SPEC, name, lock=lock)
+        spark, sys.argv[1], small_frame(spark, rows, SCHEMA), SPEC, name, lock=lock)
     apply(FIRST, "first", Killer(0))
     apply(SECOND, "second", Killer(2))
     print("survived")
@@ -93,6 +95,28 @@ def test_nothing_is_committed_under_a_lost_lock(spark: SparkSession, tmp_path: P
     assert not (tmp_path / "t").exists()
 
 
+def test_a_batch_planned_against_a_table_that_another_writer_has_changed_since_is_not_committed(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "t")
+    _apply(spark, path, FIRST, "first")
+
+    class Careless:
+        """It says yes, but lets someone in before the table's commit."""
+
+        checks = 0
+
+        def check(self, min_seconds_left: float = 30.0) -> None:
+            self.checks += 1
+            if self.checks == 2:
+                other = read_history(spark, path).limit(1).withColumn("k", F.lit("z"))
+                other.write.format("delta").mode("append").save(path)
+
+    with pytest.raises(TableLockLost, match="at version 1; this batch was planned against version 0"):
+        _apply(spark, path, SECOND, "second", lock=Careless())
+    assert [row[:3] for row in _rows(spark, path)] == [("x", "A", "1"), ("y", "A", "1"), ("z", "A", "1")]
+
+
 def test_a_second_writer_of_the_same_path_is_refused(tmp_path: Path) -> None:
     with FileLock(tmp_path / "l") as lock:
         lock.check()
@@ -105,7 +129,7 @@ def test_a_second_writer_of_the_same_path_is_refused(tmp_path: Path) -> None:
 
 
 def _apply(spark: SparkSession, path: str, rows: list[Any], name: str, **how: Any) -> Any:
-    return apply_batch(spark, path, spark.createDataFrame(rows, SCHEMA), SPEC, name, **how)
+    return apply_batch(spark, path, small_frame(spark, rows, SCHEMA), SPEC, name, **how)
 
 
 def _rows(spark: SparkSession, path: str) -> list[tuple[Any, ...]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from conftest import small_frame
 from pyspark.sql import SparkSession
 
 from gluehouse.errors import ConfigError, HistoryRefused
@@ -28,7 +29,7 @@ class Table:
     def apply(self, rows: list[tuple[Any, ...]], schema: str, **how: Any) -> HistoryResult:
         self.count += 1
         batch_id = how.pop("batch_id", f"b{self.count}")
-        batch = self.spark.createDataFrame(rows, schema)
+        batch = small_frame(self.spark, rows, schema)
         return apply_batch(self.spark, self.path, batch, self.spec, batch_id, payload=self.payload, **how)
 
     def events(self, *rows: tuple[Any, ...], **how: Any) -> HistoryResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlparse
@@ -18,7 +19,8 @@ from gluehouse.history.memory import Memory, app_id
 from gluehouse.history.plan import plan_changes
 from gluehouse.history.result import HistoryResult, Snapshot
 from gluehouse.history.scope import Known, Scope, scope_of_events, scope_of_snapshot
-from gluehouse.history.store import PlanFile, Write, write_table
+from gluehouse.history.small import QUICK, SMALL_BYTES, bytes_to_read, one_row
+from gluehouse.history.store import PlanFile, Write, held_plan, write_table
 from gluehouse.history.surrogate import retired_keys, with_surrogates
 from gluehouse.spec.history import HistorySpec
 
@@ -104,16 +106,19 @@ def _apply(
     app: str,
 ) -> HistoryResult:
     table = DeltaLocation(spark, location)
-    before = table.version()
-    committed = table.transactions()
-    memory = Memory(spark, location, committed, app)
-    visible = read_history(spark, location) if before is not None else None
+    state = table.state()
+    before = state.version
+    memory = Memory(spark, location, state.transactions, app)
+    visible = table.read() if before is not None else None
     layout = layout_of(spec, batch.schema, visible.schema if visible is not None else None, payload)
-    repeated = app_id(app, batch_id) in committed or memory.has_alone(batch_id)
-    known = Known(spark, layout, visible, memory.rows(layout))
-    newest = known.newest(batch_id if repeated else None) if spec.lateness is not None else None
-    parts = split_events(batch, layout, newest)
-    with Scope() as scope:
+    repeated = app_id(app, batch_id) in state.transactions or memory.has_alone(batch_id)
+    small = state.size + memory.state.size + bytes_to_read(batch) <= SMALL_BYTES
+    with ExitStack() as settings, Scope() as scope:
+        if small:
+            settings.enter_context(options(spark, **QUICK))
+        known = Known(spark, layout, visible, memory.rows(layout), memory.kinds, small)
+        newest = known.newest(batch_id if repeated else None) if spec.lateness is not None else None
+        parts = split_events(batch, layout, newest, small)
         if spec.deletes == "absence":
             scope_of_snapshot(scope, known, batch, parts, snapshot, allow_mass_delete or repeated)
         else:
@@ -123,12 +128,17 @@ def _apply(
         )
         if scope.nothing_new:
             return _with_rejected(replace(found, why=scope.nothing_new), parts, None, 0, scope)
-        plan_file = PlanFile(spark, location, layout)
-        change_set = plan_changes(layout, scope.old, scope.memory, scope.marks, scope.events)
-        with options(spark, **({"spark.sql.codegen.wholeStage": "false"} if scope.small else {})):
+        change_set = plan_changes(
+            layout, scope.old, scope.memory, scope.marks, scope.events, scope.marked, single=scope.small
+        )
+        if scope.small:
+            with options(spark, **QUICK):
+                plan, counts = held_plan(change_set, layout)
+        else:
+            plan_file = PlanFile(spark, location, layout)
             counts = plan_file.write(change_set)
+            plan = plan_file.read()
         scope.release()
-        plan = plan_file.read()
         undecided = undecided_rows(batch, plan, layout) if counts["undecided"] else None
         found = _with_rejected(
             replace(
@@ -157,28 +167,42 @@ def _apply(
             )
         changes = counts["inserted"] + counts["updated"] + counts["deleted"]
         if newest is not None and (changes or counts["remembered"] or scope.has_news):
-            scope.remember("horizon", spark.range(1).select(newest.alias("at")))
+            scope.remember("horizon", one_row(spark, newest.alias("at")))
         numbers = spec.surrogate_key is not None and spec.surrogate_key.kind == "bigint" and counts["numbered"] > 0
         high_water = known.high_water() if numbers else 0
         if numbers:
-            scope.remember(
-                "high_water",
-                spark.range(1).select(F.lit(high_water + counts["numbered"]).cast("bigint").alias("digest")),
-            )
-        news = scope.memory_rows(plan, batch_id)
-        if scope.small:
-            news = news.coalesce(1)
-        if counts["remembered"] or scope.has_news or batch_id in memory.unfinished:
+            given = F.lit(high_water + counts["numbered"]).cast("bigint")
+            scope.remember("high_water", one_row(spark, given.alias("digest")))
+        news = scope.memory_rows(plan, batch_id, counts)
+        if news is None and batch_id in memory.unfinished:
+            news = memory.no_rows(layout)
+        if news is not None:
             lock.check()
+            if scope.small:
+                news = news.coalesce(1)
             found = replace(found, memory_version=memory.append(news, batch_id, alone=not changes, layout=layout))
         if not changes:
             return replace(found, why="no version changes")
         plan = with_surrogates(plan, layout, high_water)
         if layout.surrogate and counts["deleted"]:
             found = replace(found, retired_keys=retired_keys(plan, layout))
-        write = Write(spark, table, layout, plan, counts, batch_id, app_id(app, batch_id), lock)
+        write = Write(
+            spark,
+            table,
+            layout,
+            plan,
+            counts,
+            batch_id,
+            app_id(app, batch_id),
+            lock,
+            before,
+            known.visible if small else None,
+        )
         strategy, why = write_table(write)
-        current = read_history(spark, location).where("is_current").count()
+        if small:
+            current = known.current_rows + counts["current"]
+        else:
+            current = read_history(spark, location).where("is_current").count()
         return replace(found, strategy=strategy, why=why, version_after=table.version(), current_rows=current)
 
 

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+
+from gluehouse.history.small import SMALL_BYTES
 
 TXN = "spark.databricks.delta.write."
+
+
+@dataclass(frozen=True)
+class TableState:
+    """A table's newest version (None: no table), ``txnAppId`` -> newest ``txnVersion``, and its files' bytes."""
+
+    version: int | None = None
+    transactions: dict[str, int] = field(default_factory=dict)
+    size: int = 0
 
 
 class DeltaLocation:
@@ -21,29 +33,56 @@ class DeltaLocation:
     def identifier(self) -> str:
         return f"delta.`{self.path}`"
 
-    def exists(self) -> bool:
-        return bool(self._log().tableExists())
-
     def version(self) -> int | None:
         """The newest version, None where there is no table."""
-        version = int(self._log().update(False, *self._nones(2)).version())
+        version = int(self._update().version())
         return version if version >= 0 else None
 
-    def transactions(self) -> dict[str, int]:
-        """``txnAppId`` -> newest ``txnVersion`` of the table; empty where there is none."""
-        if self.version() is None:
-            return {}
-        found = self._log().unsafeVolatileSnapshot().transactions()
-        return {app: int(version) for app, version in _pairs(found)}
+    def state(self) -> TableState:
+        """What the log says, read without a Spark job where the last commit's checksum tells it."""
+        snapshot = self._update()
+        version = int(snapshot.version())
+        if version < 0:
+            return TableState()
+        told = snapshot.checksumOpt()
+        if told.isDefined() and told.get().setTransactions().isDefined():
+            found = told.get().setTransactions().get()
+            entries = [found.apply(at) for at in range(int(found.size()))]
+            transactions = {str(one.appId()): int(one.version()) for one in entries}
+            size = int(told.get().tableSizeBytes())
+        else:
+            transactions = {app: int(one) for app, one in _pairs(snapshot.transactions())}
+            size = int(snapshot.sizeInBytes())
+        return TableState(version, transactions, size)
 
     def properties(self) -> dict[str, str]:
         found = self._log().unsafeVolatileSnapshot().metadata().configuration()
         return dict(_pairs(found))
 
-    def current_files(self) -> int:
-        """How many data files hold current rows."""
-        files = self._log().unsafeVolatileSnapshot().allFiles()
-        return int(files.where("partitionValues.is_current = 'true'").count())
+    def partition_values(self, column: str) -> list[str]:
+        """One value of a partition column for each data file; read from the checksum where it lists the files."""
+        snapshot = self._log().unsafeVolatileSnapshot()
+        told = snapshot.checksumOpt()
+        if told.isDefined() and told.get().allFiles().isDefined():
+            files = told.get().allFiles().get()
+            return [str(files.apply(at).partitionValues().apply(column)) for at in range(int(files.size()))]
+        rows = snapshot.allFiles().selectExpr([f"partitionValues.`{column}`"]).collectAsList()
+        return [str(row.getString(0)) for row in rows]
+
+    def read(self) -> DataFrame:
+        """The rows of the version that was looked at last. Where a small table's checksum lists the files, as it does
+        for a few dozen, a scan of the frame needs no Spark job to find them, but skips none by their statistics."""
+        snapshot = self._log().unsafeVolatileSnapshot()
+        told = snapshot.checksumOpt()
+        plain = int(snapshot.protocol().minReaderVersion()) == 1
+        small = told.isDefined() and int(told.get().tableSizeBytes()) <= SMALL_BYTES
+        if plain and small and told.get().allFiles().isDefined():
+            files = told.get().allFiles().get()
+            return DataFrame(self._log().createDataFrame(snapshot, files, False, *self._nones(1)), self.spark)
+        return self.spark.read.format("delta").load(self.path)
+
+    def _update(self) -> Any:
+        return self._log().update(False, *self._nones(2))
 
     def _log(self) -> Any:
         return self._java().org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path)

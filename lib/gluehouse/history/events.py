@@ -13,31 +13,60 @@ from pyspark.sql import functions as F
 
 from gluehouse.history.digest import struct_digest
 from gluehouse.history.layout import Layout
+from gluehouse.history.small import held
+from gluehouse.history.value import typed
 
 RULE = "rule"
 REASON = "reason"
 
 
 class Events(NamedTuple):
-    """``accepted``: event rows. ``truncates``: (at, seq). ``rejected``: batch rows with rule and reason."""
+    """``judged``: a row for each of the batch's, with its ``rule`` (NULL: an event) and whether its key is ``legible``.
 
-    accepted: DataFrame
-    truncates: DataFrame
+    ``rejected``: batch rows with rule and reason. ``rejects``, ``illegible``, ``truncations``: how many rows are set
+    aside, how many of them without a legible key, and how many are truncates; None where they were not counted.
+    """
+
+    judged: DataFrame
     rejected: DataFrame
+    rejects: int | None = None
+    illegible: int | None = None
+    truncations: int | None = None
+
+    @property
+    def accepted(self) -> DataFrame:
+        """Event rows."""
+        fine = self.judged.where(F.col("rule").isNull() & ~F.col("is_truncate"))
+        return fine.select("key", "at", "seq", "is_delete", "payload", "tie", "digest")
+
+    @property
+    def truncates(self) -> DataFrame:
+        """(at, seq) of the truncates."""
+        return self.judged.where(F.col("rule").isNull() & F.col("is_truncate")).select("at", "seq").distinct()
+
+    @property
+    def refused_keys(self) -> DataFrame:
+        """The legible keys of the rows set aside."""
+        return self.judged.where(F.col("rule").isNotNull() & F.col("legible")).select("key")
 
 
-def split_events(batch: DataFrame, layout: Layout, newest: Column | None) -> Events:
-    """Name each row's rule, if it breaks one, then part the batch by it. ``newest``: accepted so far, or None."""
-    late_before = earliest(layout, newest)
-    judged = batch.withColumn("__rule", broken_rule(batch, layout, late_before))
-    fine = judged.where(F.col("__rule").isNull())
-    truncate = is_truncate(layout)
-    positions = as_events(fine, layout)
-    return Events(
-        accepted=positions.where(~F.col("is_truncate")).drop("is_truncate"),
-        truncates=as_events(fine.where(truncate), layout).select("at", "seq").distinct(),
-        rejected=with_reason(judged.where(F.col("__rule").isNotNull()), layout),
+def split_events(batch: DataFrame, layout: Layout, newest: Column | None, small: bool) -> Events:
+    """Name each row's rule, if it breaks one. ``newest``: accepted so far, or None; ``small``: read the batch once."""
+    rule = broken_rule(batch, layout, earliest(layout, newest))
+    rejected = batch.withColumn("__rule", rule).where(F.col("__rule").isNotNull())
+    judged = as_events(batch, layout, rule)
+    parts = Events(judged, with_reason(rejected, layout))
+    if not small:
+        return parts
+    refused = F.col("rule").isNotNull()
+    kept, counts = held(
+        judged,
+        "batch",
+        rejects=F.count("rule"),
+        illegible=F.count(F.when(refused & ~F.col("legible"), 1)),
+        truncations=F.count(F.when(~refused & F.col("is_truncate"), 1)),
     )
+    return parts._replace(judged=kept, **counts)
 
 
 def earliest(layout: Layout, newest: Column | None) -> Column | None:
@@ -47,8 +76,8 @@ def earliest(layout: Layout, newest: Column | None) -> Column | None:
     return newest.cast("timestamp") - F.expr(f"interval {int(layout.spec.lateness.total_seconds())} seconds")
 
 
-def as_events(rows: DataFrame, layout: Layout) -> DataFrame:
-    """Event rows, with ``is_truncate`` beside."""
+def as_events(rows: DataFrame, layout: Layout, rule: Column) -> DataFrame:
+    """Event rows, with ``is_truncate``, ``rule`` and ``legible`` beside."""
     spec = layout.spec
     tie = F.col(f"`{spec.tie_breaker}`") if spec.tie_breaker else F.lit(None)
     return rows.select(
@@ -59,8 +88,10 @@ def as_events(rows: DataFrame, layout: Layout) -> DataFrame:
         layout.payload_struct([n for n in layout.payload_names if n in rows.columns and n not in layout.gone]).alias(
             "payload"
         ),
-        tie.cast(layout.tie).alias("tie"),
+        typed(tie, layout.tie).alias("tie"),
         is_truncate(layout).alias("is_truncate"),
+        rule.alias("rule"),
+        key_is_legible(layout).alias("legible"),
     ).withColumn("digest", payload_digest(F.col("payload"), layout))
 
 
@@ -71,13 +102,13 @@ def payload_digest(payload: Column, layout: Layout) -> Column:
 def sequence_column(layout: Layout) -> Column:
     names = layout.spec.sequence_by
     if len(names) == 1:
-        return F.col(f"`{names[0]}`").cast(layout.sequence)
-    return F.struct(*[F.col(f"`{n}`").alias(n) for n in names]).cast(layout.sequence)
+        return typed(F.col(f"`{names[0]}`"), layout.sequence)
+    return typed(F.struct(*[F.col(f"`{n}`").alias(n) for n in names]), layout.sequence)
 
 
 def at_column(layout: Layout) -> Column:
     if layout.spec.effective_at:
-        return F.col(f"`{layout.spec.effective_at}`").cast(layout.at)
+        return typed(F.col(f"`{layout.spec.effective_at}`"), layout.at)
     return sequence_column(layout)
 
 

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from gluehouse.errors import ConfigError, HistoryRefused
+from gluehouse.history.value import typed
 from gluehouse.spec.history import RESULT_COLUMNS, HistorySpec
 
 # A Parquet struct needs a field, also where a table has nothing but keys.
@@ -65,13 +66,13 @@ class Layout:
         return self.spec.surrogate_key.column if self.spec.surrogate_key else None
 
     def key_struct(self) -> Column:
-        return F.struct(*[F.col(f"`{f.name}`").cast(f.dataType).alias(f.name) for f in self.keys.fields])
+        return F.struct(*[typed(F.col(f"`{f.name}`"), f.dataType).alias(f.name) for f in self.keys.fields])
 
     def payload_struct(self, there: Sequence[str]) -> Column:
         """The payload as one struct, NULL for the columns that are not ``there``."""
         return F.struct(
             *[
-                (F.col(f"`{f.name}`") if f.name in there else F.lit(None)).cast(f.dataType).alias(f.name)
+                typed(F.col(f"`{f.name}`") if f.name in there else F.lit(None), f.dataType).alias(f.name)
                 for f in self.payload.fields
             ]
         )
@@ -106,7 +107,7 @@ def layout_of(
     _refuse_missing(named, batch)
     _refuse_own_names(chosen, spec)
     before = _payload_of_table(spec, table)
-    _refuse_case_twins([*{*before.fieldNames(), *chosen}])
+    _refuse_case_twins([*dict.fromkeys([*before.fieldNames(), *chosen])])
     merged, added, widened = _merge(before, T.StructType([batch[n] for n in chosen]))
     keys, _, _ = _merge(
         T.StructType([table[n] for n in spec.keys] if table else []),

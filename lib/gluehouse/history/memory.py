@@ -13,12 +13,15 @@ is killed in between is thus neither lost nor half there; run again, it replaces
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from gluehouse.history.delta import DeltaLocation
 from gluehouse.history.layout import Layout
+from gluehouse.history.value import typed
 
 SUFFIX = "__memory"
 WITH_TABLE, ALONE = "table", "alone"
@@ -31,7 +34,8 @@ class Memory:
         self.spark, self.app = spark, app
         self.path = location.rstrip("/") + SUFFIX
         self.table = DeltaLocation(spark, self.path)
-        self.batches = self.table.transactions()
+        self.state = self.table.state()
+        self.batches = self.state.transactions
         prefix = f"{app}/{WITH_TABLE}/"
         self.unfinished = [
             name.removeprefix(prefix)
@@ -45,22 +49,32 @@ class Memory:
         """Whether the batch changed memory and nothing else, and is done."""
         return f"{self.app}/{ALONE}/{batch_id}" in self.batches
 
-    def rows(self, layout: Layout) -> DataFrame:
-        """All rows that count, in the layout's types."""
+    @cached_property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of rows that memory has; what it has none of need not be read."""
+        return frozenset(self.table.partition_values("kind")) if self.state.version is not None else frozenset()
+
+    def rows(self, layout: Layout) -> DataFrame | None:
+        """All rows that count, in the layout's types; None where there are none."""
         kinds = schema_of(layout)
-        if self.table.version() is None:
-            return empty(self.spark, kinds)
-        frame = self.spark.read.format("delta").load(self.path)
+        if not self.kinds:
+            return None
+        frame = self.table.read()
         if self.unfinished:
             frame = frame.where(~F.col("batch_id").isin(self.unfinished))
         fields = [fitted(F.col(f.name), frame.schema[f.name].dataType, f.dataType).alias(f.name) for f in kinds.fields]
         return frame.select(*fields)
 
+    def no_rows(self, layout: Layout) -> DataFrame:
+        columns = [typed(F.lit(None), f.dataType).alias(f.name) for f in schema_of(layout).fields]
+        return self.spark.range(0, 1, 1, 1).select(*columns).where(F.lit(False))
+
     def append(self, rows: DataFrame, batch_id: str, alone: bool, layout: Layout) -> int:
         """Append a batch's rows; what an earlier, unfinished try of the batch left is replaced. The new version."""
         rewrite = self._is_narrower(layout)
-        if rewrite:
-            rows = self.rows(layout).unionByName(rows)
+        before = self.rows(layout) if rewrite else None
+        if before is not None:
+            rows = before.unionByName(rows)
         name = f"{self.app}/{ALONE if alone else WITH_TABLE}/{batch_id}"
         writer = (
             rows.write.format("delta")
@@ -68,8 +82,7 @@ class Memory:
             .option("txnVersion", str(self.batches.get(name, 0) + 1))
             .option("mergeSchema", "true")
         )
-        version = self.table.version()
-        if version is None:
+        if self.state.version is None:
             writer = writer.partitionBy("kind")
         if rewrite:
             writer.mode("overwrite").option("overwriteSchema", "true").save(self.path)
@@ -81,7 +94,7 @@ class Memory:
 
     def _is_narrower(self, layout: Layout) -> bool:
         """Whether a widened column is still narrow in memory, so that every file must be written anew."""
-        if not layout.widened or self.table.version() is None:
+        if not layout.widened or self.state.version is None:
             return False
         stored = self.spark.read.format("delta").load(self.path).schema["payload"].dataType
         assert isinstance(stored, T.StructType)
@@ -120,16 +133,10 @@ def as_memory(rows: DataFrame, layout: Layout, kind: str, batch_id: str) -> Data
     fixed = {"kind": F.lit(kind), "batch_id": F.lit(batch_id), "loaded_at": F.current_timestamp()}
     return rows.select(
         *[
-            fixed.get(f.name, F.col(f.name) if f.name in given else F.lit(None)).cast(f.dataType).alias(f.name)
+            typed(fixed.get(f.name, F.col(f.name) if f.name in given else F.lit(None)), f.dataType).alias(f.name)
             for f in schema_of(layout).fields
         ]
     )
-
-
-def empty(spark: SparkSession, kinds: T.StructType) -> DataFrame:
-    """A frame without rows, which the optimizer knows to be empty."""
-    columns = [F.lit(None).cast(f.dataType).alias(f.name) for f in kinds.fields]
-    return spark.range(1).select(*columns).where(F.lit(False))
 
 
 def fitted(column, have: T.DataType, want: T.DataType):  # type: ignore[no-untyped-def]
@@ -145,10 +152,10 @@ def fitted(column, have: T.DataType, want: T.DataType):  # type: ignore[no-untyp
                     (
                         fitted(column.getField(f.name), have[f.name].dataType, f.dataType)
                         if f.name in names
-                        else F.lit(None).cast(f.dataType)
+                        else typed(F.lit(None), f.dataType)
                     ).alias(f.name)
                     for f in want.fields
                 ]
             ),
         )
-    return column.cast(want)
+    return typed(column, want)

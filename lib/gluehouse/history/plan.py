@@ -13,6 +13,7 @@ a gap after a version, and what a remembered snapshot says by the version that d
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window, WindowSpec
@@ -22,14 +23,25 @@ from pyspark.sql import types as T
 from gluehouse.history.digest import struct_digest
 from gluehouse.history.events import payload_digest
 from gluehouse.history.layout import Layout
+from gluehouse.history.value import typed
 
-SOURCES = ("old", "end", "mem", "new", "silent", "silent_new", "snapshot", "snapshot_new", "truncate")
+MARKS = ("silent", "silent_new", "snapshot", "snapshot_new", "truncate")
 POSITION = ["key", "at", "seq"]
 WRITE_POSITION, WRITE_PAYLOAD = 1, 2
 
 
-def plan_changes(layout: Layout, old: DataFrame, memory: DataFrame, marks: DataFrame, events: DataFrame) -> DataFrame:
+def plan_changes(
+    layout: Layout,
+    old: DataFrame | None,
+    memory: DataFrame | None,
+    marks: DataFrame | None,
+    events: DataFrame,
+    marked: Collection[str] = MARKS,
+    single: bool = False,
+) -> DataFrame:
     """Old versions, memory, marks and events of the touched keys -> the rows that change something.
+
+    What there is none of may be None. ``marked``: which src marks have. ``single``: all of it fits one partition.
 
     - ``old``: key, at, till, payload, sk, file (that holds the row). All versions of the touched keys.
     - ``memory``: key, at, seq, is_delete, payload (NULL: as shown), tie, digest.
@@ -40,69 +52,80 @@ def plan_changes(layout: Layout, old: DataFrame, memory: DataFrame, marks: DataF
     ``remember`` (0, 1 position, 2 position and payload) with is_delete, tie, payload, digest,
     ``rejected`` and ``arrived`` (upserts of the batch there).
     """
-    positions = _positions(layout, _side_by_side(layout, old, memory, marks, events))
+    rows = _side_by_side(layout, old, memory, marks, events)
+    known = {name for name, frame in (("old", old), ("mem", memory)) if frame is not None}
+    if old is not None and layout.spec.type == 2:
+        known.add("end")
+    if marks is not None:
+        known.update(marked)
+    positions = _positions(layout, rows.coalesce(1) if single else rows, known)
     decided = _decide(layout, _stored(layout, positions))
     return _compare(layout, _fold(layout, _fill(layout, decided)))
 
 
-def _side_by_side(layout: Layout, old: DataFrame, memory: DataFrame, marks: DataFrame, events: DataFrame) -> DataFrame:
+def _side_by_side(
+    layout: Layout, old: DataFrame | None, memory: DataFrame | None, marks: DataFrame | None, events: DataFrame
+) -> DataFrame:
     def seq_of(at: str) -> Column:
-        return F.col(at).cast(layout.sequence) if layout.positions_show else F.lit(None).cast(layout.sequence)
+        return typed(F.col(at) if layout.positions_show else F.lit(None), layout.sequence)
 
-    sk = old.schema["sk"].dataType
     none: dict[str, T.DataType | str] = {
         "is_delete": "boolean",
         "payload": layout.payload,
         "tie": layout.tie,
         "digest": "bigint",
         "till": layout.at,
-        "sk": sk,
+        "sk": sk_type(layout),
         "file": "string",
     }
 
     def rows(frame: DataFrame, src: Column, **given: Column) -> DataFrame:
-        rest = [given.get(n, F.lit(None)).cast(kind).alias(n) for n, kind in none.items()]
+        rest = [typed(given.get(n, F.lit(None)), kind).alias(n) for n, kind in none.items()]
         at, seq = given.get("at", F.col("at")), given.get("seq", F.col("seq"))
         return frame.select("key", at.alias("at"), seq.alias("seq"), src.alias("src"), *rest)
 
     told = {n: F.col(n) for n in ("is_delete", "payload", "tie", "digest")}
-    parts = [
-        rows(
-            old,
-            F.lit("old"),
-            seq=seq_of("at"),
-            payload=F.col("payload"),
-            till=F.col("till"),
-            sk=F.col("sk"),
-            file=F.col("file"),
-            digest=payload_digest(F.col("payload"), layout),
-        ),
-        rows(memory, F.lit("mem"), **told),
-        rows(marks, F.col("src")),
-        rows(events, F.lit("new"), **told),
-    ]
-    if layout.spec.type == 2:
-        parts.append(rows(old.where(F.col("till").isNotNull()), F.lit("end"), at=F.col("till"), seq=seq_of("till")))
+    parts = [rows(events, F.lit("new"), **told)]
+    if old is not None:
+        shown = {n: F.col(n) for n in ("payload", "till", "sk", "file")}
+        digest = payload_digest(F.col("payload"), layout)
+        parts.append(rows(old, F.lit("old"), seq=seq_of("at"), digest=digest, **shown))
+        if layout.spec.type == 2:
+            parts.append(rows(old.where(F.col("till").isNotNull()), F.lit("end"), at=F.col("till"), seq=seq_of("till")))
+    if memory is not None:
+        parts.append(rows(memory, F.lit("mem"), **told))
+    if marks is not None:
+        parts.append(rows(marks, F.col("src")))
     return reduce(DataFrame.unionByName, parts)
 
 
-def _positions(layout: Layout, rows: DataFrame) -> DataFrame:
+def _positions(layout: Layout, rows: DataFrame, known: Collection[str]) -> DataFrame:
+    """One row a position. ``known``: which src the rows have beside the batch's own."""
     src = F.col("src")
     fresh = (src == "new") & ~F.col("is_delete")
     told = F.struct("is_delete", "tie", "payload", "digest")
-    one = rows.groupBy(*POSITION).agg(
-        F.first(F.when(src == "old", F.struct("payload", "till", "sk", "digest", "file")), ignorenulls=True).alias(
-            "old"
-        ),
-        F.max_by(
-            told,
-            F.when(src == "mem", F.struct("is_delete", "tie", F.col("payload").isNotNull().alias("whole"))),
-        ).alias("mem"),
-        F.max((src == "new") & F.col("is_delete")).alias("new_delete"),
-        F.max_by(told, F.when(fresh, F.struct("tie", "digest"))).alias("new"),
-        F.collect_set(F.when(fresh, F.struct("tie", "digest"))).alias("variants"),
-        F.count(F.when(fresh, 1)).alias("arrived"),
-        *[F.max(src == name).alias(name) for name in SOURCES if name not in ("old", "mem", "new")],
+    shown = F.struct("payload", "till", "sk", "digest", "file")
+    of_memory = F.struct("is_delete", "tie", F.col("payload").isNotNull().alias("whole"))
+    found = {
+        "old": F.first(F.when(src == "old", shown), ignorenulls=True),
+        "mem": F.max_by(told, F.when(src == "mem", of_memory)),
+        **{name: F.max(src == name) for name in ("end", *MARKS)},
+    }
+    kinds = {
+        "old": rows.select(shown.alias("old")).schema["old"].dataType,
+        "mem": rows.select(told.alias("mem")).schema["mem"].dataType,
+    }
+    absent = {n: typed(F.lit(None), kinds[n]) if n in kinds else F.lit(False) for n in found if n not in known}
+    one = (
+        rows.groupBy(*POSITION)
+        .agg(
+            F.max((src == "new") & F.col("is_delete")).alias("new_delete"),
+            F.max_by(told, F.when(fresh, F.struct("tie", "digest"))).alias("new"),
+            F.collect_set(F.when(fresh, F.struct("tie", "digest"))).alias("variants"),
+            F.count(F.when(fresh, 1)).alias("arrived"),
+            *[column.alias(name) for name, column in found.items() if name in known],
+        )
+        .withColumns(absent)
     )
     here = F.col("old").isNotNull()
     if layout.positions_show:
@@ -164,8 +187,8 @@ def _stored(layout: Layout, positions: DataFrame) -> DataFrame:
 
 def _shown_tie(layout: Layout) -> Column:
     if layout.spec.tie_breaker and layout.tie_shows:
-        return F.col("cover.payload").getField(layout.spec.tie_breaker).cast(layout.tie)
-    return F.lit(None).cast(layout.tie)
+        return typed(F.col("cover.payload").getField(layout.spec.tie_breaker), layout.tie)
+    return typed(F.lit(None), layout.tie)
 
 
 def _decide(layout: Layout, rows: DataFrame) -> DataFrame:

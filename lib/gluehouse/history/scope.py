@@ -5,55 +5,64 @@ Classification is narrow (keys, times, digests); only the touched keys' rows are
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
 from types import TracebackType
+from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 
 from gluehouse.errors import HistoryRefused
 from gluehouse.history import snapshot as snapshots
 from gluehouse.history.events import Events, key_is_legible, payload_digest
 from gluehouse.history.layout import Layout
-from gluehouse.history.memory import as_memory, empty, fitted
+from gluehouse.history.memory import as_memory, fitted
 from gluehouse.history.plan import sk_type
 from gluehouse.history.result import Snapshot
+from gluehouse.history.small import SMALL_KEYS, held, one_row
 from gluehouse.history.store import BROADCAST_KEYS
-from gluehouse.history.value import literal, portable
+from gluehouse.history.value import literal, portable, typed
 
-# For so few keys, compiling the fold's long plan costs more than interpreting it.
-SMALL_KEYS = 20_000
-MARK_KINDS = ("snapshot", "truncate")
+FILE = "__file"
 
 
 class Known:
-    """The table as it is: ``old`` versions (key, at, till, payload, sk, digest) and memory's rows."""
+    """The table as it is: ``old`` versions (key, at, till, payload, sk, file, digest) and memory's rows.
 
-    def __init__(self, spark: SparkSession, layout: Layout, visible: DataFrame | None, memory: DataFrame) -> None:
-        self.spark, self.layout, self.memory = spark, layout, memory
-        self.old = self._versions(visible)
+    Each is None where there is none. Of a ``small`` table each is read once and held, also its ``visible`` rows.
+    """
 
-    def _versions(self, visible: DataFrame | None) -> DataFrame:
+    def __init__(
+        self,
+        spark: SparkSession,
+        layout: Layout,
+        visible: DataFrame | None,
+        memory: DataFrame | None,
+        kinds: frozenset[str],
+        small: bool,
+    ) -> None:
+        self.spark, self.layout, self.kinds, self.small = spark, layout, kinds, small
+        self.current_rows = 0
+        if visible is not None:
+            visible = visible.select("*", F.col("_metadata.file_path").alias(FILE))
+        if small and visible is not None:
+            visible, counts = held(visible, "visible", current=F.count(F.when(F.col("is_current"), 1)))
+            self.current_rows = int(counts["current"])
+        if small and memory is not None:
+            memory, _ = held(memory)
+        self.visible, self.memory = visible, memory
+        self.old = None if visible is None else self._versions(visible)
+
+    def _versions(self, visible: DataFrame) -> DataFrame:
         layout = self.layout
-        kinds = T.StructType(
-            [
-                T.StructField("key", layout.keys),
-                T.StructField("at", layout.at),
-                T.StructField("till", layout.at),
-                T.StructField("payload", layout.payload),
-                T.StructField("sk", sk_type(layout)),
-                T.StructField("file", T.StringType()),
-            ]
-        )
-        if visible is None:
-            return empty(self.spark, kinds).withColumn("digest", F.lit(0).cast("bigint"))
         have = {f.name: f.dataType for f in visible.schema.fields}
         payload = F.struct(
             *[
                 (
                     fitted(F.col(f"`{f.name}`"), have[f.name], f.dataType)
                     if f.name in have
-                    else F.lit(None).cast(f.dataType)
+                    else typed(F.lit(None), f.dataType)
                 ).alias(f.name)
                 for f in layout.payload.fields
             ]
@@ -61,44 +70,60 @@ class Known:
         sk = F.col(f"`{layout.surrogate}`") if layout.surrogate in have else F.lit(None)
         return visible.select(
             layout.key_struct().alias("key"),
-            F.col("effective_from").cast(layout.at).alias("at"),
-            F.col("effective_to").cast(layout.at).alias("till"),
+            typed(F.col("effective_from"), layout.at).alias("at"),
+            typed(F.col("effective_to"), layout.at).alias("till"),
             payload.alias("payload"),
-            sk.cast(sk_type(layout)).alias("sk"),
-            F.col("_metadata.file_path").alias("file"),
+            typed(sk, sk_type(layout)).alias("sk"),
+            F.col(FILE).alias("file"),
         ).withColumn("digest", payload_digest(F.col("payload"), layout))
 
-    def marks(self) -> DataFrame:
-        return self.memory.where(F.col("kind").isin(*MARK_KINDS))
+    def remembered(self, *kinds: str) -> DataFrame | None:
+        """Memory's rows of some kinds, None where memory's files have none."""
+        there = [kind for kind in kinds if kind in self.kinds]
+        if self.memory is None or not there:
+            return None
+        return self.memory.where(F.col("kind").isin(*there))
 
     def newest(self, batch_id: str | None) -> Column | None:
         """The newest accepted effective time; with ``batch_id``, as it stood when that batch was applied."""
         if batch_id is not None:
-            mine = (F.col("kind") == "horizon") & (F.col("batch_id") == batch_id)
-            times = self.memory.where(mine).select("at")
+            horizon = self.remembered("horizon")
+            times = None if horizon is None else horizon.where(F.col("batch_id") == batch_id).select("at")
         else:
-            times = (
-                self.old.select("at")
-                .unionByName(self.old.select(F.col("till").alias("at")))
-                .unionByName(self.memory.where(F.col("kind") != "horizon").select("at"))
+            memory = self.remembered(*(self.kinds - {"horizon"}))
+            times = union(
+                [
+                    *([] if self.old is None else [self.old.select("at"), self.old.select(F.col("till").alias("at"))]),
+                    *([] if memory is None else [memory.select("at")]),
+                ]
             )
+        if times is None:
+            return None
         found = times.agg(F.max(portable(F.col("at"), self.layout.at))).collect()[0][0]
         return None if found is None else literal(found, self.layout.at)
 
     def high_water(self) -> int:
         """The highest BIGINT surrogate key ever given."""
-        given = self.memory.where(F.col("kind") == "high_water").agg(F.max("digest")).collect()[0][0]
-        if given is None:
+        marks = self.remembered("high_water")
+        given = None if marks is None else marks.agg(F.max("digest")).collect()[0][0]
+        if given is None and self.old is not None:
             given = self.old.agg(F.max("sk")).collect()[0][0]
         return max(int(given or 0), 0)
 
 
-class Scope:
-    """One batch's slice of the table, filled by one of the functions below; frees its cached keys at the end."""
+def union(frames: Sequence[DataFrame]) -> DataFrame | None:
+    return reduce(DataFrame.unionByName, frames) if frames else None
 
-    old: DataFrame
-    memory: DataFrame
-    marks: DataFrame
+
+class Scope:
+    """One batch's slice of the table, filled by one of the functions below; frees its cached keys at the end.
+
+    ``small``: the slice is; it is held, or follows from what is held, and everything after it fits one partition.
+    """
+
+    old: DataFrame | None
+    memory: DataFrame | None
+    marks: DataFrame | None
     events: DataFrame
 
     def __init__(self) -> None:
@@ -110,6 +135,7 @@ class Scope:
         self.undecided_are_silent = False
         self.small = False
         self.known_before = False
+        self.marked: set[str] = set()
         self._cached: list[DataFrame] = []
         self._news: list[tuple[str, DataFrame]] = []
         self._layout: Layout
@@ -133,78 +159,93 @@ class Scope:
         self._news.append((kind, rows))
         self.has_news = True
 
-    def memory_rows(self, plan: DataFrame, batch_id: str) -> DataFrame:
-        """Everything that memory gets from this batch, in memory's columns."""
-        rows = as_memory(
-            plan.where(F.col("remember") > 0).select("key", "at", "seq", "is_delete", "tie", "payload", "digest"),
-            self._layout,
-            "event",
-            batch_id,
-        )
-        if self.undecided_are_silent:
+    def memory_rows(self, plan: DataFrame, batch_id: str, counts: dict[str, int]) -> DataFrame | None:
+        """Everything that memory gets from this batch, in memory's columns; None for nothing."""
+        parts = []
+        if counts["remembered"]:
+            events = plan.where(F.col("remember") > 0)
+            events = events.select("key", "at", "seq", "is_delete", "tie", "payload", "digest")
+            parts.append(as_memory(events, self._layout, "event", batch_id))
+        if self.undecided_are_silent and counts["undecided"]:
             silent = plan.where(F.col("rejected")).select("key", "at", "seq")
-            rows = rows.unionByName(as_memory(silent, self._layout, "silent", batch_id))
-        for kind, news in self._news:
-            rows = rows.unionByName(as_memory(news, self._layout, kind, batch_id))
-        return rows
+            parts.append(as_memory(silent, self._layout, "silent", batch_id))
+        parts += [as_memory(news, self._layout, kind, batch_id) for kind, news in self._news]
+        return union(parts)
 
-    def narrow(self, known: Known, touched: DataFrame, count: int, events: DataFrame, fresh: DataFrame) -> None:
-        """Take the touched keys' slice. ``fresh``: marks of this batch (key or NULL for all, at, seq, src)."""
+    def narrow(
+        self,
+        known: Known,
+        touched: DataFrame,
+        count: int,
+        events: DataFrame,
+        fresh: list[tuple[str, DataFrame]],
+        all_touched: bool,
+    ) -> None:
+        """Take the touched keys' slice. ``touched``: keys; ``fresh``: this batch's marks, each with its src (key
+        or, for all touched keys, none; at, seq); ``all_touched``: every key of ``events`` is."""
         self._layout = known.layout
-        keys = F.broadcast(touched) if count <= BROADCAST_KEYS else touched
+        self.small = known.small or count <= SMALL_KEYS
+        cut = self.small and not known.small
+        if cut:
+            touched, _ = held(touched)
 
-        def of_touched(frame: DataFrame) -> DataFrame:
-            return frame.join(keys, on="key", how="left_semi")
+        def of_touched(frame: DataFrame | None) -> DataFrame | None:
+            if frame is None:
+                return None
+            if known.small:
+                return frame.join(touched.hint("shuffle_hash"), on="key", how="left_semi")
+            few = F.broadcast(touched) if count <= BROADCAST_KEYS else touched
+            found = frame.join(few, on="key", how="left_semi")
+            # Cut here, the table is scanned by compiled code and the long fold after it can be interpreted.
+            return held(found)[0] if cut else found
+
+        def of_each(marks: DataFrame) -> DataFrame:
+            return touched.crossJoin(marks.hint("shuffle_replicate_nl") if self.small else F.broadcast(marks))
 
         self.old = of_touched(known.old)
-        self.memory = of_touched(known.memory.where(F.col("kind") == "event"))
-        self.small = count <= SMALL_KEYS
-        if self.small:
-            # Cut here, the table is scanned by compiled code and the long fold after it can be interpreted.
-            self.old, self.memory = self.keep(self.old), self.keep(self.memory)
-        self.events = of_touched(events)
-        remembered = (
-            known.marks()
-            .where((F.col("kind") == "truncate") | F.col("speaks"))
-            .select("at", "seq", F.col("kind").alias("src"))
-        )
-        for_all = remembered.unionByName(fresh.where(F.col("key").isNull()).select("at", "seq", "src"))
-        silent = of_touched(known.memory.where(F.col("kind") == "silent")).select(
-            "key", "at", "seq", F.lit("silent").alias("src")
-        )
-        self.marks = (
-            touched.crossJoin(F.broadcast(for_all))
-            .unionByName(silent)
-            .unionByName(of_touched(fresh.where(F.col("key").isNotNull())))
-        )
+        self.memory = of_touched(known.remembered("event"))
+        own = events if all_touched and not cut else of_touched(events)
+        assert own is not None
+        self.events = own
+        marks: list[DataFrame] = []
+        for kind in ("snapshot", "truncate", "silent"):
+            rows = known.remembered(kind)
+            if rows is None:
+                continue
+            rows = rows.where("speaks") if kind == "snapshot" else rows
+            columns = ["key", "at", "seq"] if kind == "silent" else ["at", "seq"]
+            fresh = [*fresh, (kind, rows.select(*columns))]
+        for src, rows in fresh:
+            mine = of_touched(rows) if "key" in rows.columns else of_each(rows)
+            assert mine is not None
+            marks.append(mine.select("key", "at", "seq", F.lit(src).alias("src")))
+            self.marked.add(src)
+        self.marks = union(marks)
 
 
 def scope_of_events(scope: Scope, known: Known, parts: Events) -> None:
     """Change events touch their own keys; a truncate touches the keys that have a version at its time."""
-    layout = known.layout
-    scope.rejected = parts.rejected.count()
+    flag = known.layout.spec.delete_flag
+    scope.rejected = parts.rejected.count() if parts.rejects is None else parts.rejects
     touched = parts.accepted.select("key")
-    fresh = _no_marks(known)
-    if layout.spec.delete_flag and layout.spec.delete_flag.truncates:
-        truncates = scope.keep(
-            parts.truncates.join(
-                known.marks().where(F.col("kind") == "truncate").select("at", "seq"),
-                on=["at", "seq"],
-                how="left_anti",
-            )
-        )
+    fresh: list[tuple[str, DataFrame]] = []
+    if flag and flag.truncates and parts.truncations != 0:
+        truncates = parts.truncates
+        before = known.remembered("truncate")
+        if before is not None:
+            truncates = truncates.join(before.select("at", "seq"), on=["at", "seq"], how="left_anti")
+        truncates = held(truncates)[0] if known.small else scope.keep(truncates)
         if not truncates.isEmpty():
-            then = truncates.select(F.col("at").alias("then"))
-            covering = (F.col("at") <= F.col("then")) & (F.col("till").isNull() | (F.col("till") > F.col("then")))
-            touched = touched.unionByName(known.old.join(F.broadcast(then), on=covering, how="left_semi").select("key"))
-            fresh = fresh.unionByName(
-                truncates.select(
-                    F.lit(None).cast(layout.keys).alias("key"), "at", "seq", F.lit("truncate").alias("src")
-                )
-            )
+            if known.old is not None:
+                then = truncates.select(F.col("at").alias("then"))
+                covering = (F.col("at") <= F.col("then")) & (F.col("till").isNull() | (F.col("till") > F.col("then")))
+                hit = known.old.join(F.broadcast(then), on=covering, how="left_semi").select("key")
+                touched = touched.unionByName(hit)
+            fresh.append(("truncate", truncates))
             scope.remember("truncate", truncates)
-    touched = scope.keep(touched.distinct())
-    scope.narrow(known, touched, touched.count(), parts.accepted, fresh)
+    touched = touched.coalesce(1).distinct() if known.small else scope.keep(touched.distinct())
+    count = 0 if known.small else touched.count()
+    scope.narrow(known, touched, count, parts.accepted, fresh, all_touched=True)
 
 
 def scope_of_snapshot(
@@ -224,25 +265,27 @@ def scope_of_snapshot(
     content = snapshots.content_of(parts.accepted, layout)
     time = literal(content.time, layout.sequence)
     legible = key_is_legible(layout)
-    judged = parts.rejected.agg(F.count(F.lit(1)), F.count(F.when(~legible, 1))).collect()[0]
-    scope.rejected = judged[0]
-    illegible = snapshot.illegible_rows + judged[1]
-    scope.known_before = snapshots.refuse_second(known.marks(), content, layout)
+    rejects, unread = parts.rejects, parts.illegible
+    if rejects is None or unread is None:
+        rejects, unread = parts.rejected.agg(F.count(F.lit(1)), F.count(F.when(~legible, 1))).collect()[0]
+    scope.rejected = rejects
+    illegible = snapshot.illegible_rows + unread
+    scope.known_before = snapshots.refuse_second(known.remembered("snapshot"), content, layout)
     if scope.known_before and not content.torn:
         scope.nothing_new, scope.same = "this snapshot is known already", content.keys
         return
-    silent = parts.rejected.where(legible).select(layout.key_struct().alias("key"))
+    mute = [parts.refused_keys] if rejects else []
     if snapshot.quarantined_keys is not None:
-        silent = silent.unionByName(snapshot.quarantined_keys.where(legible).select(layout.key_struct().alias("key")))
-    silent = silent.distinct()
+        mute.append(snapshot.quarantined_keys.where(legible).select(layout.key_struct().alias("key")))
+    silent = union(mute)
+    if silent is not None:
+        silent = held(silent.distinct())[0] if known.small else silent.distinct()
     speaks = illegible == 0
     if not speaks:
         scope.warnings.append(
             f"{illegible} rows of the snapshot have no legible key, so nothing was deleted for being absent"
         )
-    there = known.memory.where((F.col("kind").isin("event", "silent")) & (F.col("seq") == time))
-    fates = scope.keep(snapshots.classify(known.old, there, parts.accepted, silent, time))
-    counts = snapshots.count_fates(fates)
+    counts, fates = _fates(scope, known, parts.accepted, silent, time, content.keys)
     absent = counts["absent"] if speaks else 0
     if not allow_mass_delete and not scope.known_before:
         snapshots.break_if_too_many(absent, counts["valid"], layout.spec.breaker)
@@ -252,41 +295,45 @@ def scope_of_snapshot(
     scope.same = counts["same"] if speaks else 0
     count = counts["told"] + absent + (0 if speaks else counts["same"])
     touched = fates.where(told | (fate == "absent") if speaks else told).select("key")
-    deletes = fates.where((fate == "absent") & F.lit(speaks)).select(
-        "key",
-        time.alias("at"),
-        time.alias("seq"),
-        F.lit(True).alias("is_delete"),
-        F.lit(None).cast(layout.payload).alias("payload"),
-        F.lit(None).cast(layout.tie).alias("tie"),
-        F.lit(None).cast("bigint").alias("digest"),
-    )
-    events = parts.accepted.unionByName(deletes)
-    fresh = _no_marks(known)
-    scope.remember(
-        "snapshot",
-        known.spark.range(1).select(
+    events = parts.accepted
+    if absent:
+        deletes = fates.where(fate == "absent").select(
+            "key",
             time.alias("at"),
             time.alias("seq"),
-            F.lit(speaks).alias("speaks"),
-            F.lit(content.text).alias("content"),
-        ),
-    )
-    if speaks:
-        mark = known.spark.range(1).select(
-            F.lit(None).cast(layout.keys).alias("key"),
-            time.alias("at"),
-            time.alias("seq"),
-            F.lit("snapshot_new").alias("src"),
+            F.lit(True).alias("is_delete"),
+            typed(F.lit(None), layout.payload).alias("payload"),
+            typed(F.lit(None), layout.tie).alias("tie"),
+            F.lit(None).cast("bigint").alias("digest"),
         )
-        mute = silent.select("key", time.alias("at"), time.alias("seq"), F.lit("silent_new").alias("src"))
-        fresh = fresh.unionByName(mark).unionByName(mute)
-        scope.remember("silent", mute.select("key", "at", "seq"))
+        events = events.unionByName(deletes)
+    own = one_row(known.spark, time.alias("at"), time.alias("seq"))
+    fresh: list[tuple[str, DataFrame]] = []
+    scope.remember("snapshot", own.select("*", F.lit(speaks).alias("speaks"), F.lit(content.text).alias("content")))
+    if speaks:
+        fresh.append(("snapshot_new", own))
+        if silent is not None:
+            quiet = silent.select("key", time.alias("at"), time.alias("seq"))
+            fresh.append(("silent_new", quiet))
+            scope.remember("silent", quiet)
         scope.undecided_are_silent = True
-    scope.narrow(known, touched, count, events, fresh)
+    scope.narrow(known, touched, count, events, fresh, all_touched=not (speaks and counts["same"]))
 
 
-def _no_marks(known: Known) -> DataFrame:
-    layout = known.layout
-    kinds = {"key": layout.keys, "at": layout.at, "seq": layout.sequence, "src": T.StringType()}
-    return empty(known.spark, T.StructType([T.StructField(n, kind) for n, kind in kinds.items()]))
+def _fates(
+    scope: Scope, known: Known, events: DataFrame, silent: DataFrame | None, time: Column, keys: int
+) -> tuple[dict[str, Any], DataFrame]:
+    """How many keys have which fate, and each key's."""
+    if known.old is None and known.remembered("event", "silent") is None:
+        fates = events.select("key").coalesce(1).distinct() if known.small else events.select("key").distinct()
+        return {"valid": 0, "absent": 0, "same": 0, "told": keys}, fates.withColumn("fate", F.lit("told"))
+    there = known.remembered("event", "silent")
+    if there is not None:
+        there = there.where(F.col("seq") == time)
+    fates = snapshots.classify(known.old, there, events, silent, time, single=known.small)
+    counts = snapshots.fate_counts()
+    if known.small:
+        kept, found = held(fates, "fates", **counts)
+        return found, kept
+    fates = scope.keep(fates)
+    return fates.agg(*[column.alias(name) for name, column in counts.items()]).collect()[0].asDict(), fates

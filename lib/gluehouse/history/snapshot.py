@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from gluehouse.errors import HistoryRefused
@@ -53,26 +53,39 @@ def content_of(events: DataFrame, layout: Layout) -> Content:
     return Content(found["first"], int(found["rows"]), int(found["torn"]), f"{found['rows']}:{found['total']}")
 
 
-def classify(old: DataFrame, remembered: DataFrame, events: DataFrame, silent: DataFrame, time: Column) -> DataFrame:
+def classify(
+    old: DataFrame | None,
+    remembered: DataFrame | None,
+    events: DataFrame,
+    silent: DataFrame | None,
+    time: Column,
+    single: bool = False,
+) -> DataFrame:
     """Key, ``fate`` (same, told, absent, silent) and ``valid`` (had a version at that time).
 
     ``old``: key, at, till, digest. ``remembered``: keys that memory says something about at that time.
+    ``single``: all of it fits one partition.
     Keys with fate ``same`` are confirmed exactly as shown: the snapshot's own mark says so, nothing else is needed.
     """
-    covering = old.where((F.col("at") <= time) & (F.col("till").isNull() | (F.col("till") > time)))
-    rows = (
-        covering.select("key", F.lit("old").alias("src"), "digest")
-        .unionByName(events.select("key", F.lit("new").alias("src"), "digest"))
-        .unionByName(silent.select("key", F.lit("silent").alias("src"), F.lit(None).cast("bigint").alias("digest")))
-        .unionByName(remembered.select("key", F.lit("mem").alias("src"), F.lit(None).cast("bigint").alias("digest")))
-    )
+    nothing = F.lit(None).cast("bigint").alias("digest")
+    rows = events.select("key", F.lit("new").alias("src"), "digest")
+    if old is not None:
+        covering = old.where((F.col("at") <= time) & (F.col("till").isNull() | (F.col("till") > time)))
+        rows = rows.unionByName(covering.select("key", F.lit("old").alias("src"), "digest"))
+    for name, keys in (("silent", silent), ("mem", remembered)):
+        if keys is not None:
+            rows = rows.unionByName(keys.select("key", F.lit(name).alias("src"), nothing))
     src = F.col("src")
-    sides = rows.groupBy("key").agg(
-        F.max(src == "old").alias("valid"),
-        F.max(src == "new").alias("told"),
-        F.max(src == "silent").alias("silent"),
-        F.max(src == "mem").alias("mem"),
-        (F.min("digest") == F.max("digest")).alias("equal"),
+    sides = (
+        (rows.coalesce(1) if single else rows)
+        .groupBy("key")
+        .agg(
+            F.max(src == "old").alias("valid"),
+            F.max(src == "new").alias("told"),
+            F.max(src == "silent").alias("silent"),
+            F.max(src == "mem").alias("mem"),
+            (F.min("digest") == F.max("digest")).alias("equal"),
+        )
     )
     same = F.col("valid") & F.col("told") & F.col("equal") & ~F.col("silent") & ~F.col("mem")
     fate = (
@@ -85,15 +98,13 @@ def classify(old: DataFrame, remembered: DataFrame, events: DataFrame, silent: D
     return sides.select("key", fate.alias("fate"), "valid")
 
 
-def count_fates(fates: DataFrame) -> Row:
-    """Keys valid at the snapshot's time, absent, confirmed: one job."""
+def fate_counts() -> dict[str, Column]:
+    """Keys valid at the snapshot's time, absent, confirmed, told anew."""
     fate = F.col("fate")
-    return fates.agg(
-        F.count(F.when(F.col("valid"), 1)).alias("valid"),
-        F.count(F.when(fate == "absent", 1)).alias("absent"),
-        F.count(F.when(fate == "same", 1)).alias("same"),
-        F.count(F.when(fate == "told", 1)).alias("told"),
-    ).collect()[0]
+    return {
+        "valid": F.count(F.when(F.col("valid"), 1)),
+        **{name: F.count(F.when(fate == name, 1)) for name in ("absent", "same", "told")},
+    }
 
 
 def break_if_too_many(absent: int, valid: int, breaker: Breaker) -> None:
@@ -107,13 +118,12 @@ def break_if_too_many(absent: int, valid: int, breaker: Breaker) -> None:
         )
 
 
-def refuse_second(marks: DataFrame, content: Content, layout: Layout) -> bool:
+def refuse_second(marks: DataFrame | None, content: Content, layout: Layout) -> bool:
     """Whether this very snapshot is known. Raises HistoryRefused GH4002 where another one of that time is."""
-    known = (
-        marks.where((F.col("kind") == "snapshot") & (F.col("seq") == literal(content.time, layout.sequence)))
-        .select("content")
-        .collect()
-    )
+    if marks is None:
+        return False
+    now = marks.where((F.col("kind") == "snapshot") & (F.col("seq") == literal(content.time, layout.sequence)))
+    known = now.select("content").collect()
     if not known:
         return False
     if any(row["content"] == content.text for row in known):

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from gluehouse.errors import TableLockLost
 from gluehouse.history.delta import DeltaLocation, as_transaction, options
 from gluehouse.history.layout import Layout
 from gluehouse.history.lock import LockPort
 from gluehouse.history.memory import SUFFIX, fitted
+from gluehouse.history.small import held
 from gluehouse.history.surrogate import is_new
+from gluehouse.history.value import typed
 
 ACTION = "__action"
 # Up to this many touched keys are sent to every task, so that the table itself is not shuffled.
@@ -32,25 +35,9 @@ class PlanFile:
     def write(self, plan: DataFrame) -> dict[str, int]:
         """Write the rows that change something; counts of all of them, taken in the same job."""
         seen = Observation("plan")
-        action, upserts = F.col("action"), F.col("from_batch")
-        changes = action.isin("update", "delete")
-        counted = plan.observe(
-            seen,
-            F.count(F.when(action == "insert", 1)).alias("inserted"),
-            F.count(F.when(action == "update", 1)).alias("updated"),
-            F.count(F.when(action == "delete", 1)).alias("deleted"),
-            F.count(F.when(F.col("closes"), 1)).alias("closed"),
-            F.count(F.when(F.col("remember") > 0, 1)).alias("remembered"),
-            F.coalesce(F.sum(F.when(F.col("rejected"), F.col("arrived"))), F.lit(0)).alias("undecided"),
-            F.count(F.when((F.col("arrived") > 0) & ~F.col("rejected") & action.isNull(), 1)).alias("confirmed"),
-            F.count(F.when(upserts, 1)).alias("accepted"),
-            F.count(F.when(changes & F.col("row.old_till").isNotNull(), 1)).alias("history"),
-            F.count(F.when(is_new(self.layout), 1)).alias("numbered"),
-            F.approx_count_distinct(F.when(changes, F.col("row.file"))).alias("files"),
-        )
+        counted = plan.observe(seen, *[column.alias(name) for name, column in plan_counts(self.layout).items()])
         self.schema = plan.schema
-        rows = counted.where(action.isNotNull() | (F.col("remember") > 0) | F.col("rejected"))
-        rows.write.mode("overwrite").parquet(self.path)
+        changing(counted).write.mode("overwrite").parquet(self.path)
         return {name: int(value) for name, value in seen.get.items()}
 
     def read(self) -> DataFrame:
@@ -58,9 +45,47 @@ class PlanFile:
         return self.spark.read.schema(self.schema).parquet(self.path)
 
 
+def plan_counts(layout: Layout) -> dict[str, Column]:
+    """What is counted of a plan's rows, whether they change something or not. ``current``: current versions more."""
+    action, row = F.col("action"), F.col("row")
+    changes = action.isin("update", "delete")
+    was_current, is_current = row.getField("old_till").isNull(), row.getField("till").isNull()
+    grown = F.when(action == "insert", is_current.cast("int")).when(changes, -was_current.cast("int"))
+    kept = F.when(action == "update", is_current.cast("int")).otherwise(F.lit(0))
+    return {
+        "inserted": F.count(F.when(action == "insert", 1)),
+        "updated": F.count(F.when(action == "update", 1)),
+        "deleted": F.count(F.when(action == "delete", 1)),
+        "closed": F.count(F.when(F.col("closes"), 1)),
+        "remembered": F.count(F.when(F.col("remember") > 0, 1)),
+        "undecided": F.coalesce(F.sum(F.when(F.col("rejected"), F.col("arrived"))), F.lit(0)),
+        "confirmed": F.count(F.when((F.col("arrived") > 0) & ~F.col("rejected") & action.isNull(), 1)),
+        "accepted": F.count(F.when(F.col("from_batch"), 1)),
+        "history": F.count(F.when(changes & row.getField("old_till").isNotNull(), 1)),
+        "numbered": F.count(F.when(is_new(layout), 1)),
+        "files": F.approx_count_distinct(F.when(changes, row.getField("file"))),
+        "current": F.coalesce(F.sum(grown + kept), F.lit(0)),
+    }
+
+
+def held_plan(plan: DataFrame, layout: Layout) -> tuple[DataFrame, dict[str, int]]:
+    """A small change set's rows that change something, held, and the counts of all its rows."""
+    counted = plan_counts(layout)
+    seen = Observation("plan")
+    kept, _ = held(changing(plan.observe(seen, *[column.alias(name) for name, column in counted.items()])))
+    return kept, {name: int(value) for name, value in seen.get.items()}
+
+
+def changing(plan: DataFrame) -> DataFrame:
+    return plan.where(F.col("action").isNotNull() | (F.col("remember") > 0) | F.col("rejected"))
+
+
 @dataclass(frozen=True)
 class Write:
-    """What a commit needs: the table, its layout, the change set's counts, and under which names it is made."""
+    """What a commit needs: the table, its layout, the change set's counts, and under which names it is made.
+
+    ``before``: the version that the change set was planned against; ``visible``: its rows, where they are at hand.
+    """
 
     spark: SparkSession
     table: DeltaLocation
@@ -70,12 +95,25 @@ class Write:
     batch_id: str
     transaction: str
     lock: LockPort
+    before: int | None
+    visible: DataFrame | None = None
+
+    def check(self) -> None:
+        """Raises TableLockLost GH6002 where the lock is gone, or another writer has committed all the same."""
+        self.lock.check()
+        now = self.table.version()
+        if now != self.before:
+            raise TableLockLost(
+                "GH6002",
+                f"the table is at version {now}; this batch was planned against version {self.before}.",
+                "run the batch again, and let no other writer write the table without its lock.",
+            )
 
 
 def write_table(write: Write) -> tuple[str, str]:
     """Commit the change set; the strategy's name and why it was chosen."""
     changed = write.counts["updated"] + write.counts["deleted"]
-    if write.table.version() is None:
+    if write.before is None:
         _append(write)
         return "create", "there was no table"
     if write.layout.widened:
@@ -86,7 +124,7 @@ def write_table(write: Write) -> tuple[str, str]:
         return "append", "no row of the table changes"
     if not write.counts["history"] and not _has_deletion_vectors(write):
         # MERGE reads the touched files twice and shuffles them; this reads all current files once and shuffles nothing.
-        current = write.table.current_files()
+        current = write.table.partition_values("is_current").count("true")
         if write.counts["files"] * 2 >= current:
             _replace(write, "is_current = true")
             return "replace", f"{write.counts['files']} of {current} files with current rows are touched"
@@ -122,7 +160,7 @@ def _append(write: Write) -> None:
     writer = rows.write.format("delta").mode("append").partitionBy("is_current")
     if write.layout.added:
         writer = writer.option("mergeSchema", "true")
-    write.lock.check()
+    write.check()
     _named(writer, write).save(write.table.path)
 
 
@@ -144,7 +182,7 @@ def _merge(write: Write) -> None:
         f"WHEN NOT MATCHED THEN INSERT ({', '.join(f'`{n}`' for n in names)}) "
         f"VALUES ({', '.join(f's.`{n}`' for n in names)})"
     )
-    write.lock.check()
+    write.check()
     try:
         with (
             as_transaction(write.spark, write.transaction, 1),
@@ -161,14 +199,16 @@ def _replace(write: Write, where: str | None) -> None:
     rows = visible_rows(write.plan, layout, write.batch_id)
     identity = [*layout.keys.fieldNames(), "effective_from"]
     kinds = {f.name: f.dataType for f in rows.schema.fields}
-    there = write.spark.read.format("delta").load(write.table.path)
+    there = write.visible
+    if there is None:
+        there = write.spark.read.format("delta").load(write.table.path)
     if where:
         there = there.where(where)
-    typed = there.select(
+    staying = there.select(
         *[
             fitted(F.col(f"`{n}`"), there.schema[n].dataType, kinds[n]).alias(n)
             if n in there.columns
-            else F.lit(None).cast(kinds[n]).alias(n)
+            else typed(F.lit(None), kinds[n]).alias(n)
             for n in layout.visible_columns()
         ]
     )
@@ -176,7 +216,7 @@ def _replace(write: Write, where: str | None) -> None:
     fresh = rows.where(F.col(ACTION) != "delete").drop(ACTION)
     if write.counts["updated"] + write.counts["deleted"] <= BROADCAST_KEYS:
         gone = F.broadcast(gone)
-    whole = typed.join(gone, on=identity, how="left_anti").select(*fresh.columns).unionByName(fresh)
+    whole = staying.join(gone, on=identity, how="left_anti").select(*fresh.columns).unionByName(fresh)
     writer = _named(whole.write.format("delta").mode("overwrite").partitionBy("is_current"), write)
     if where:
         writer = writer.option("replaceWhere", where)
@@ -184,7 +224,7 @@ def _replace(write: Write, where: str | None) -> None:
             writer = writer.option("mergeSchema", "true")
     else:
         writer = writer.option("overwriteSchema", "true")
-    write.lock.check()
+    write.check()
     # A version that closes leaves the replaced partition for the other one in the same commit.
     with options(write.spark, **{"spark.databricks.delta.replaceWhere.constraintCheck.enabled": "false"}):
         writer.save(write.table.path)
