@@ -13,42 +13,19 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-ROOT = Path(__file__).resolve().parents[2]
+from gluehouse_local.debug_spark import session
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 
 def make_session(name: str) -> SparkSession:
-    """local[2], two shuffle partitions; Delta's jars from the checkout's cache, else from the default resolver."""
-    jars = sorted((ROOT / ".cache/jars/glue-5.1/delta").glob("*.jar"))
-    builder = SparkSession.builder.master("local[2]").appName(name)
-    if jars:
-        builder = builder.config("spark.jars", ",".join(map(str, jars)))
-    else:
-        builder = builder.config("spark.jars.packages", "io.delta:delta-spark_2.12:3.3.2")
-    settings = {
-        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-        "spark.databricks.delta.snapshotPartitions": "2",
-        "spark.sql.shuffle.partitions": "2",
-        "spark.default.parallelism": "2",
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.memory": "1500m",
-        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC",
-        "spark.sql.session.timeZone": "UTC",
-        # Tiny data under ever new plans: compiling them costs far more than interpreting them.
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-        "spark.sql.adaptive.enabled": "false",
-        "spark.sql.autoBroadcastJoinThreshold": "1000000",
-    }
-    for key, value in settings.items():
-        builder = builder.config(key, value)
-    session = builder.getOrCreate()
-    session.sparkContext.setLogLevel("ERROR")
-    return session
+    """The laptop's session, for tiny data under ever new plans: compiling them costs far more than interpreting."""
+    made = session(name)
+    made.conf.set("spark.sql.codegen.wholeStage", "false")
+    made.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
+    made.conf.set("spark.sql.adaptive.enabled", "false")
+    made.conf.set("spark.sql.autoBroadcastJoinThreshold", "1000000")
+    return made
 
 
 def small_frame(spark: SparkSession, rows: list[Any], schema: str) -> DataFrame:
@@ -68,6 +45,6 @@ def _iso(value: Any) -> str:
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
-    session = make_session("history tests")
-    yield session
-    session.stop()
+    made = make_session("history tests")
+    yield made
+    made.stop()
