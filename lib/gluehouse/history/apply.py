@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlparse
@@ -48,7 +48,7 @@ def apply_batch(
     GH4101 type change), LockError (GH6001 held, GH6002 lost). Nothing is changed then.
     """
     location = location.rstrip("/")
-    if lock is not None:
+    with nullcontext(lock) if lock is not None else _own_lock(location) as held:
         return _apply(
             spark,
             location,
@@ -57,20 +57,7 @@ def apply_batch(
             batch_id,
             payload,
             snapshot or Snapshot(),
-            lock,
-            allow_mass_delete,
-            app,
-        )
-    with _own_lock(location) as own:
-        return _apply(
-            spark,
-            location,
-            batch,
-            spec,
-            batch_id,
-            payload,
-            snapshot or Snapshot(),
-            own,
+            held,
             allow_mass_delete,
             app,
         )
