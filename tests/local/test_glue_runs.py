@@ -76,7 +76,10 @@ def test_a_run_goes_from_starting_through_running_to_succeeded(jobs: GlueJobs) -
     while seen[-1] in ("STARTING", "RUNNING"):
         seen.append(jobs.record(run_id)["JobRunState"])
     record = jobs.record(run_id)
-    assert sorted(set(seen), key=seen.index) == ["STARTING", "RUNNING", "SUCCEEDED"]
+    # Polling from outside can miss how short STARTING is, but never sees a state before its turn.
+    order = ["STARTING", "RUNNING", "SUCCEEDED"]
+    assert seen == sorted(seen, key=order.index)
+    assert {"RUNNING", "SUCCEEDED"} <= set(seen)
     assert record["CompletedOn"] > record["StartedOn"]
     assert "ErrorMessage" not in record
 
