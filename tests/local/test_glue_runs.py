@@ -59,9 +59,9 @@ def test_a_script_reads_its_arguments_with_get_resolved_options(jobs: GlueJobs) 
     script = "import sys\nfrom awsglue.utils import getResolvedOptions\n"
     script += "got = getResolvedOptions(sys.argv, ['JOB_NAME', 'plan_uri'])\n"
     script += "print('GOT', got['JOB_NAME'], got['plan_uri'], got['JOB_RUN_ID'], got['TempDir'])"
-    record, log = jobs.run(script, {"--plan_uri": "s3://a/b c.json", "--TempDir": "s3://tmp/x"})
+    record, log = jobs.run(script, {"--plan_uri": "s3://a/b c.json", "--TempDir": "s3://scratch/x"})
     assert record["JobRunState"] == "SUCCEEDED", log
-    assert f"GOT job s3://a/b c.json {record['Id']} s3://tmp/x" in log
+    assert f"GOT job s3://a/b c.json {record['Id']} s3://scratch/x" in log
 
 
 def test_what_the_launcher_uses_up_does_not_reach_the_script(jobs: GlueJobs) -> None:

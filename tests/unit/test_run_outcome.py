@@ -20,7 +20,7 @@ RUN = RunRef(
     run_id="run-1",
     batch_id="b1",
     execution_arn="arn:aws:states:::execution:unit:run-1",
-    where="s3://work/runs/airports/run-1",
+    where="s3://lake/runs/airports/run-1",
 )
 FAILURE = Failure(state="Publish", code="GH5001", message="the target refused", hint="Grant it.", log="/logs jr_1")
 

@@ -56,7 +56,7 @@ def look(head: bytes, name: str = "a.csv", tail: bytes | None = None, size: int 
     ],
 )
 def test_what_a_pipeline_reads_is_let_through(head: bytes, name: str, source: dict[str, Any]) -> None:
-    look(head, name, **source)
+    assert look(head, name, **source) is None
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_parquet_file_cut_off_is_refused() -> None:
 
 
 def test_a_header_longer_than_what_was_read_is_left_to_the_ingest_stage() -> None:
-    look(b"id,a_very_long_na", size=1_000_000)
+    assert look(b"id,a_very_long_na", size=1_000_000) is None
 
 
 def test_where_the_header_is_missing_the_row_in_its_place_is_not_repeated() -> None:
