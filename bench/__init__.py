@@ -1,0 +1,1 @@
+"""Benchmarks: not part of the wheel, never run by the tests."""
