@@ -30,6 +30,7 @@ setup(
     install_requires=["pydantic==2.13.5", "pydeequ==1.7.0"],
     extras_require={
         "cli": ["click==8.5.1", "PyYAML==6.0.3", "boto3>=1.40.61"],
+        "spark": ["pyspark==3.5.6"],
         "dev": ["hypothesis", "import-linter", "mypy", "pytest", "ruff"],
     },
     entry_points={"console_scripts": ["gluehouse = gluehouse.cli.main:main"]},

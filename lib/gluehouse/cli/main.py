@@ -1,4 +1,4 @@
-"""The command ``gluehouse``. Exit codes: 0 done, 2 a configuration or usage error, 1 anything else."""
+"""The command ``gluehouse``. Exit codes: 0 done, 2 an error of usage, configuration or this machine, else 1."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from gluehouse import __version__
 from gluehouse.aws.rerun import rerun
 from gluehouse.cli import schemas
 from gluehouse.cli.compile import compile_all, write_artifacts
-from gluehouse.errors import ConfigError, GluehouseError
+from gluehouse.cli.history import history
+from gluehouse.errors import ConfigError, GluehouseError, SetupError
 from gluehouse.spec.plan import FromStage
 
 ROOT = click.option(
@@ -72,6 +73,9 @@ def rerun_command(run_id: str, stage: FromStage, stack: str, allow_mass_delete: 
     click.echo(rerun(run_id, stage, stack, allow_mass_delete))
 
 
+commands.add_command(history)
+
+
 def main() -> None:
     """Entry point: a coded error is told in one line, without a traceback."""
     try:
@@ -83,4 +87,4 @@ def main() -> None:
         sys.exit(2)
     except GluehouseError as problem:
         click.echo(str(problem), err=True)
-        sys.exit(2 if isinstance(problem, ConfigError) else 1)
+        sys.exit(2 if isinstance(problem, ConfigError | SetupError) else 1)

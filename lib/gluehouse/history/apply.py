@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
-from pathlib import Path
 from urllib.parse import urlparse
 
 from pyspark.sql import DataFrame, SparkSession
@@ -14,7 +13,7 @@ from gluehouse.errors import ConfigError
 from gluehouse.history.delta import DeltaLocation, options
 from gluehouse.history.events import Events, split_events, undecided_rows
 from gluehouse.history.layout import layout_of
-from gluehouse.history.lock import FileLock, LockPort
+from gluehouse.history.lock import FileLock, LockPort, lock_beside
 from gluehouse.history.memory import Memory, app_id
 from gluehouse.history.plan import plan_changes
 from gluehouse.history.result import HistoryResult, Snapshot
@@ -76,8 +75,7 @@ def _own_lock(location: str) -> FileLock:
             f"a history table at {parts.scheme}:// needs a lock.",
             "pass the table's lock to apply_batch: Delta does not keep two writers apart there.",
         )
-    path = Path(parts.path)
-    return FileLock(path.with_name(path.name + "__lock"))
+    return lock_beside(location)
 
 
 def _apply(

@@ -55,6 +55,10 @@ class DeltaLocation:
             size = int(snapshot.sizeInBytes())
         return TableState(version, transactions, size)
 
+    def table_id(self) -> str:
+        """What tells the table from another one that lay at this path before."""
+        return str(self._log().unsafeVolatileSnapshot().metadata().id())
+
     def properties(self) -> dict[str, str]:
         found = self._log().unsafeVolatileSnapshot().metadata().configuration()
         return dict(_pairs(found))

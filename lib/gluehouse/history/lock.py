@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
+from urllib.parse import urlparse
 
 from gluehouse.errors import TableLockHeld, TableLockLost
 
@@ -17,6 +18,16 @@ class LockPort(Protocol):
     def check(self, min_seconds_left: float = 30.0) -> None:
         """Return if the lock is still held for at least that long; raise TableLockLost (GH6002) otherwise."""
         ...
+
+
+def lock_beside(location: str) -> FileLock:
+    """The one lock of a history table on this machine: a file beside its folder.
+
+    >>> lock_beside("file:/data/curated/airports/").path.name
+    'airports__lock'
+    """
+    path = Path(urlparse(location.rstrip("/")).path)
+    return FileLock(path.with_name(path.name + "__lock"))
 
 
 class FileLock:

@@ -54,14 +54,18 @@ class Memory:
         """The kinds of rows that memory has; what it has none of need not be read."""
         return frozenset(self.table.partition_values("kind")) if self.state.version is not None else frozenset()
 
-    def rows(self, layout: Layout) -> DataFrame | None:
-        """All rows that count, in the layout's types; None where there are none."""
-        kinds = schema_of(layout)
+    def stored(self) -> DataFrame | None:
+        """All rows that count, as they are stored; None where there are none."""
         if not self.kinds:
             return None
         frame = self.table.read()
-        if self.unfinished:
-            frame = frame.where(~F.col("batch_id").isin(self.unfinished))
+        return frame.where(~F.col("batch_id").isin(self.unfinished)) if self.unfinished else frame
+
+    def rows(self, layout: Layout) -> DataFrame | None:
+        """All rows that count, in the layout's types; None where there are none."""
+        kinds, frame = schema_of(layout), self.stored()
+        if frame is None:
+            return None
         fields = [fitted(F.col(f.name), frame.schema[f.name].dataType, f.dataType).alias(f.name) for f in kinds.fields]
         return frame.select(*fields)
 
