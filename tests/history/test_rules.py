@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession
 from gluehouse.errors import ConfigError, HistoryRefused
 from gluehouse.history import HistoryResult, Snapshot, apply_batch, read_history
 from gluehouse.history.check import check_history
+from gluehouse.history.delta import options
 from gluehouse.spec.history import HistorySpec
 
 FLAG = {"column": "op", "values": ["D"], "truncates": ["T"]}
@@ -178,6 +179,39 @@ def test_an_event_later_than_the_horizon_goes_to_quarantine(table: Any) -> None:
     assert [r["rule"] for r in found.rejected.collect()] == ["history.too_late"]
     t.snapshot(16, ("z", "A"))
     assert t.versions() == [("x", "A", 20, None), ("z", "A", 16, None)]
+
+
+def test_column_names_may_have_dots_capitals_and_letters_of_any_script(spark: SparkSession, table: Any) -> None:
+    spec = HistorySpec(keys=["Käy", "k.2"], sequence_by="S.q", surrogate_key={"kind": "bigint", "column": "s.K"})
+    t = table(spec)
+    schema = "`Käy` string, `k.2` int, `V.al` string, `S.q` int"
+    t.apply([("x", 1, "A", 1), ("y", 1, "A", 1)], schema)
+    assert t.apply([("x", 1, "B", 3), ("y", 1, "B", 3)], schema).strategy == "replace"
+    assert t.apply([("x", 1, "C", 2)], schema).strategy == "merge"
+    found = read_history(spark, t.path).orderBy("`Käy`", "effective_from").collect()
+    assert [(r["Käy"], r["k.2"], r["V.al"], r["effective_from"]) for r in found] == [
+        ("x", 1, "A", 1),
+        ("x", 1, "C", 2),
+        ("x", 1, "B", 3),
+        ("y", 1, "A", 1),
+        ("y", 1, "B", 3),
+    ]
+
+
+def test_a_table_is_written_as_well_where_delta_keeps_no_list_of_its_files(spark: SparkSession, table: Any) -> None:
+    """As in a table of more than fifty files, or one whose last commit another program made."""
+    t = table(EVENTS)
+    with options(spark, **{"spark.databricks.delta.incremental.commit.enabled": "false"}):
+        t.events(("x", "A", 1), ("y", "A", 1))
+        t.events(("x", "A", 5))
+        assert t.events(("x", "B", 3), ("y", "B", 3)).strategy == "replace"
+    assert t.versions() == [
+        ("x", "A", 1, 3),
+        ("x", "B", 3, 5),
+        ("x", "A", 5, None),
+        ("y", "A", 1, 3),
+        ("y", "B", 3, None),
+    ]
 
 
 def test_a_batch_already_applied_changes_and_commits_nothing_but_names_its_rejects_again(table: Any) -> None:

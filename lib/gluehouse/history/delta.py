@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from gluehouse.history.small import SMALL_BYTES
 
@@ -70,8 +71,8 @@ class DeltaLocation:
         if told.isDefined() and told.get().allFiles().isDefined():
             files = told.get().allFiles().get()
             return [str(files.apply(at).partitionValues().apply(column)) for at in range(int(files.size()))]
-        rows = snapshot.allFiles().selectExpr([f"partitionValues.`{column}`"]).collectAsList()
-        return [str(row.getString(0)) for row in rows]
+        listed = DataFrame(snapshot.allFiles().toDF(), self.spark).select(F.col("partitionValues").getItem(column))
+        return [str(row[0]) for row in listed.collect()]
 
     def read(self) -> DataFrame:
         """The rows of the version that was looked at last. Where a small table's checksum lists the files, as it does

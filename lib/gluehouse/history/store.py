@@ -212,11 +212,15 @@ def _replace(write: Write, where: str | None) -> None:
             for n in layout.visible_columns()
         ]
     )
-    gone = rows.where(F.col(ACTION) != "insert").select(*identity)
+    gone = rows.where(F.col(ACTION) != "insert").select(*[F.col(f"`{n}`") for n in identity])
     fresh = rows.where(F.col(ACTION) != "delete").drop(ACTION)
     if write.counts["updated"] + write.counts["deleted"] <= BROADCAST_KEYS:
         gone = F.broadcast(gone)
-    whole = staying.join(gone, on=identity, how="left_anti").select(*fresh.columns).unionByName(fresh)
+    whole = (
+        staying.join(gone, on=identity, how="left_anti")
+        .select(*[F.col(f"`{n}`") for n in fresh.columns])
+        .unionByName(fresh)
+    )
     writer = _named(whole.write.format("delta").mode("overwrite").partitionBy("is_current"), write)
     if where:
         writer = writer.option("replaceWhere", where)
