@@ -5,14 +5,18 @@ SHELL := /bin/sh
 # Any Python will do to begin with: an old one says what is wanted.
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || command -v python || echo python3.11)
 VENV := .venv/bin
+# For test-history alone: which Glue's Python, Spark and Delta, and where they are set up.
+PROFILE := glue-5.1
+VENV_glue-5.1 := $(VENV)
+VENV_glue-6.0 := .cache/glue-6.0/bin
 export PYTHONUNBUFFERED := 1
 export ENV
 
-.PHONY: help setup demo deploy test test-fast lint types layers check clean
+.PHONY: help setup demo deploy test test-fast test-history lint types layers check clean
 
 help:  ## this list
 	@while read -r line; do case "$$line" in \
-	  [a-z]*:*'## '*) printf '  make %-10s %s\n' "$${line%%:*}" "$${line##*## }" ;; esac; done < Makefile
+	  [a-z]*:*'## '*) printf '  make %-12s %s\n' "$${line%%:*}" "$${line##*## }" ;; esac; done < Makefile
 
 setup:  ## virtual environments, Java 17 if the machine has none, jars; again only where something changed
 	@$(PYTHON) lib/gluehouse_local/bootstrap.py
@@ -31,6 +35,10 @@ test: setup  ## every test: the fast ones, then Spark, history tables, the local
 
 test-fast: setup  ## the tests that start no Spark and no service
 	@$(VENV)/python -m pytest tests/unit lib --doctest-modules -n 2
+
+test-history:  ## the history engine's tests; with PROFILE=glue-6.0 on Spark 4.1 and Delta 4.2, if there is a Python 3.13
+	@$(PYTHON) lib/gluehouse_local/bootstrap.py --profile $(PROFILE)
+	@$(VENV_$(PROFILE))/python -m pytest tests/history
 
 lint: setup  ## style and common mistakes (ruff), the Dockerfile (hadolint)
 	@$(VENV)/ruff check .

@@ -6,11 +6,13 @@ import os
 import sys
 from pathlib import Path
 
+from pyspark import __version__ as spark_version
 from pyspark.sql import SparkSession
 
 from gluehouse_local.environments import CHECKOUT
 from gluehouse_local.setup import java
 from gluehouse_local.setup.main import Checkout
+from gluehouse_local.setup.profile import profile_of_spark
 
 SETTINGS = {
     "spark.master": "local[2]",
@@ -30,9 +32,15 @@ SETTINGS = {
 }
 
 
-def jars(root: Path = CHECKOUT, profile: str = "glue-5.1") -> list[Path]:
-    """Delta's and Deequ's jars, which on AWS ``--datalake-formats`` and ``--extra-jars`` bring."""
-    folder = root / ".cache/jars" / profile
+def jars(root: Path = CHECKOUT, spark: str = spark_version) -> list[Path]:
+    """Delta's and Deequ's jars for that Spark, which on AWS ``--datalake-formats`` and ``--extra-jars`` bring.
+
+    None for a Spark that is no profile's, and where there was no set-up: the Glue image has its own.
+    """
+    profile = profile_of_spark(spark)
+    if profile is None:
+        return []
+    folder = Checkout(root, profile).jars
     return [jar for part in ("delta", "extra") for jar in sorted((folder / part).glob("*.jar"))]
 
 

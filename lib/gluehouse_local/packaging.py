@@ -17,7 +17,7 @@ from pathlib import Path
 from gluehouse.errors import SetupError
 from gluehouse_local import wheelhouse
 from gluehouse_local.setup import stamp
-from gluehouse_local.setup.main import PROFILE, Checkout
+from gluehouse_local.setup.main import Checkout
 from gluehouse_local.setup.pins import jars, modules
 from gluehouse_local.setup.progress import Progress
 from gluehouse_local.zips import read_zip, write_zip
@@ -132,7 +132,8 @@ def _gluewheels(at: Checkout, folder: Path, wheel: Path, fetched: Mapping[str, P
 def _lambda_zip(at: Checkout, folder: Path, kind: str, wheel: Path, fetched: Mapping[str, Path]) -> None:
     """A Lambda's zip: the handlers at its root, our packages, and the modules of `<profile>.lambda-<kind>.txt`."""
     wheels = [fetched[pin] for pin in modules(at.pins(f".lambda-{kind}.txt"))]
-    base = at.cache / "wheelhouse" / f"{PROFILE}-{kind}-{stamp.digest(RECIPE, *(one.name for one in wheels))}.zip"
+    of_wheels = stamp.digest(RECIPE, *(one.name for one in wheels))
+    base = at.cache / "wheelhouse" / f"{at.profile.name}-{kind}-{of_wheels}.zip"
     if not base.is_file():
         content = {name: data for one in wheels for name, data in read_zip(one, _in_lambda)}
         os.replace(write_zip(base.with_suffix(".new"), content), base)

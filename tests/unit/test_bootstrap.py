@@ -23,6 +23,7 @@ from gluehouse_local.setup import jars, java, main, pins, pythons, stamp
 from gluehouse_local.setup.main import Checkout, Step
 from gluehouse_local.setup.pins import Jar
 from gluehouse_local.setup.process import run_logged
+from gluehouse_local.setup.profile import PROFILES, Profile, profile_of_spark
 from gluehouse_local.setup.progress import Progress
 
 ROOT = Path(__file__).parents[2]
@@ -54,13 +55,14 @@ def closed_port() -> int:
 # --- Python
 
 
-def as_python(version: str, path: Path) -> subprocess.CompletedProcess[str]:
-    """Run bootstrap.py in an interpreter that says it is another version, with only `path` on PATH."""
+def as_python(version: str, path: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run bootstrap.py in an interpreter that says it is another version, with `path` as PATH and home folder."""
     pretend = (
         f"import runpy, sys; sys.version_info = {version}; runpy.run_path({str(BOOTSTRAP)!r}, run_name='__main__')"
     )
-    env = {"PATH": str(path)}
-    return subprocess.run([sys.executable, "-c", pretend], env=env, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", pretend, *arguments]
+    env = {"PATH": str(path), "HOME": str(path), **env}
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
 
 def test_another_python_is_told_what_is_wanted_and_what_to_do(tmp_path: Path) -> None:
@@ -71,6 +73,14 @@ def test_another_python_is_told_what_is_wanted_and_what_to_do(tmp_path: Path) ->
     assert "make PYTHON=" in said.stderr
 
 
+def test_the_second_profile_wants_the_python_of_its_glue(tmp_path: Path) -> None:
+    executable(tmp_path / "python3.11", 'echo "the wrong one"')
+    said = as_python("(3, 11, 7)", tmp_path, "--profile", "glue-6.0")
+    assert said.returncode == 2
+    assert said.stderr.startswith("SetupError: GH7001: this is Python 3.11")
+    assert "no python3.13 that runs is on PATH or with pyenv or uv; AWS Glue 6.0 runs that version" in said.stderr
+
+
 def test_another_python_hands_over_to_a_python_3_11_on_path(tmp_path: Path) -> None:
     executable(tmp_path / "python3.11", 'echo "taken over"')
     assert as_python("(3, 13, 0)", tmp_path).stdout == "taken over\n"
@@ -79,6 +89,31 @@ def test_another_python_hands_over_to_a_python_3_11_on_path(tmp_path: Path) -> N
 def test_a_shim_without_its_python_behind_it_is_passed_over(tmp_path: Path) -> None:
     executable(tmp_path / "python3.11", "exit 127")
     assert "GH7001" in as_python("(3, 12, 1)", tmp_path).stderr
+
+
+@pytest.mark.parametrize(
+    ("kept", "env"),
+    [
+        (".pyenv/versions/3.13.0/bin/python3.13", {}),
+        ("elsewhere/versions/3.13.0/bin/python3.13", {"PYENV_ROOT": "elsewhere"}),
+        (".local/share/uv/python/cpython-3.13.0-linux-x86_64-gnu/bin/python3.13", {}),
+    ],
+)
+def test_a_python_that_a_version_manager_keeps_is_found_where_its_shim_is_switched_to_another(
+    kept: str, env: dict[str, str], tmp_path: Path
+) -> None:
+    executable(tmp_path / "python3.13", "exit 127")
+    executable(tmp_path / kept, 'echo "taken over: $*"')
+    env = {name: str(tmp_path / value) for name, value in env.items()}
+    said = as_python("(3, 11, 7)", tmp_path, "--profile=glue-6.0", **env)
+    assert said.stdout == f"taken over: {BOOTSTRAP} --profile=glue-6.0\n"
+
+
+def test_the_door_knows_the_python_of_each_profile() -> None:
+    wanted = runpy.run_path(str(BOOTSTRAP), run_name="bootstrap")["WANTED"]
+    assert {name: "{}.{}".format(*version) for name, version in wanted.items()} == {
+        one.name: one.python for one in PROFILES.values()
+    }
 
 
 def test_bootstrap_is_written_so_that_any_python_can_read_it() -> None:
@@ -116,7 +151,7 @@ def test_a_java_that_spark_cannot_use_is_named_and_passed_over(tmp_path: Path) -
     executable(tmp_path / "stub" / "java", "exit 1")
     chosen, said = java.on_machine({"JAVA_HOME": str(tmp_path / "old"), "PATH": str(tmp_path / "stub")})
     assert chosen is None
-    assert re.match(r"the Java of JAVA_HOME \(.*/old/bin/java\) is Java 1\.8; Glue 5\.1 runs Java 17", said[0])
+    assert re.match(r"the Java of JAVA_HOME \(.*/old/bin/java\) is Java 1\.8; .* runs on Java 17", said[0])
     assert "the Java of PATH" in said[1]
     assert "does not run" in said[1]
 
@@ -273,6 +308,28 @@ def test_an_interrupted_set_up_takes_its_child_with_it(tmp_path: Path) -> None:
         os.kill(seen[0], 0)
 
 
+def test_a_second_profile_is_set_up_with_what_its_tests_need_and_touches_nothing_of_the_first(tmp_path: Path) -> None:
+    (tmp_path / "requirements").symlink_to(ROOT / "requirements")
+    (tmp_path / "setup.py").symlink_to(ROOT / "setup.py")
+    first, second = (main.steps(Checkout(tmp_path, PROFILES[name])) for name in ("glue-5.1", "glue-6.0"))
+    assert [str(step.stamp.relative_to(tmp_path)) for step in second] == [
+        ".cache/glue-6.0/.stamp",
+        ".cache/glue-6.0/.java",
+        ".cache/jars/glue-6.0/.stamp",
+    ]
+    assert not {step.stamp for step in first} & {step.stamp for step in second}
+
+
+@pytest.mark.parametrize(("argv", "profile"), [([], "glue-5.1"), (["--profile", "glue-6.0"], "glue-6.0")])
+def test_the_set_up_is_that_of_the_profile_that_is_asked_for(
+    argv: list[str], profile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(main, "set_up", lambda at, progress: asked.append(at.profile.name))
+    assert main.main(argv) == 0
+    assert asked == [profile]
+
+
 @pytest.mark.parametrize(
     ("raised", "code", "said"),
     [
@@ -357,6 +414,21 @@ def test_the_laptop_tests_with_the_modules_that_are_shipped() -> None:
     laptop = names("glue-5.1.txt")
     for file in ("glue-5.1.wheels.txt", "glue-5.1.lambda-control.txt", "glue-5.1.lambda-transform.txt"):
         assert names(file).items() <= laptop.items(), file
+
+
+def test_both_profiles_test_with_the_same_modules_of_the_library() -> None:
+    shipped = names("glue-5.1.wheels.txt").items() | {(n, v) for n, v in names("glue-5.1.txt").items() if n == "click"}
+    assert shipped <= names("glue-6.0.txt").items()
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
+def test_spark_and_delta_of_a_profile_are_one_version_in_python_and_java(profile: Profile) -> None:
+    modules = names(f"{profile.name}.txt")
+    listed = pins.jars(ROOT / "requirements" / f"{profile.name}.jars")
+    assert profile_of_spark(modules["pyspark"]) == profile
+    assert [jar.version for jar in listed["delta"] if jar.artifact.startswith("delta-spark_")] == [
+        modules["delta-spark"]
+    ]
 
 
 def test_setup_py_requires_what_is_pinned() -> None:

@@ -72,7 +72,7 @@ def on_machine(env: Mapping[str, str]) -> tuple[Java | None, list[str]]:
         if java is not None and java.version == WANTED:
             return java, said
         what = f"is Java {java.version}" if java else "does not run"
-        said.append(f"the Java of {origin} ({executable}) {what}; Glue 5.1 runs Java {WANTED}")
+        said.append(f"the Java of {origin} ({executable}) {what}; Glue's Spark runs on Java {WANTED}")
     return None, said
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from gluehouse.errors import SetupError
 from gluehouse_local.setup import jars, java, pins, pythons, stamp
+from gluehouse_local.setup.profile import GLUE_5_1, PROFILES, Profile
 from gluehouse_local.setup.progress import Progress
 
 ROOT = Path(__file__).parents[3]
-PROFILE = "glue-5.1"
 # Raise it when a step makes something else from the same inputs.
 RECIPE = "1"
 MIB = 1024 * 1024
@@ -26,9 +26,10 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True)
 class Checkout:
-    """Where things stand in a checkout."""
+    """Where things stand in a checkout, for one profile."""
 
     root: Path = ROOT
+    profile: Profile = GLUE_5_1
 
     @property
     def cache(self) -> Path:
@@ -36,7 +37,7 @@ class Checkout:
 
     @property
     def venv(self) -> Path:
-        return self.root / ".venv"
+        return self.root / self.profile.venv
 
     @property
     def python(self) -> Path:
@@ -45,12 +46,12 @@ class Checkout:
     @property
     def glue(self) -> Path:
         """The environment of a Glue job run: what Glue gives, and nothing of ours."""
-        return self.cache / PROFILE
+        return self.cache / self.profile.name
 
     @property
     def glue_delta(self) -> Path:
         """The folder that `--datalake-formats delta` puts on a job's Python path."""
-        return self.cache / f"{PROFILE}-delta"
+        return self.cache / f"{self.profile.name}-delta"
 
     @property
     def lambda_(self) -> Path:
@@ -59,8 +60,8 @@ class Checkout:
 
     @property
     def jars(self) -> Path:
-        """Holds `base/`, `delta/` and `extra/`."""
-        return self.cache / "jars" / PROFILE
+        """Holds a folder for each section of the list: `base/`, `delta/` and `extra/`, which Glue 6.0 has none of."""
+        return self.cache / "jars" / self.profile.name
 
     @property
     def wheels(self) -> Path:
@@ -68,6 +69,7 @@ class Checkout:
 
     @property
     def java_file(self) -> Path:
+        """What Java was chosen: one for all profiles, which run on the same version."""
         return self.cache / "java.json"
 
     @property
@@ -75,10 +77,10 @@ class Checkout:
         return self.cache / "setup.log"
 
     def pins(self, name: str) -> Path:
-        return self.root / "requirements" / f"{PROFILE}{name}"
+        return self.root / "requirements" / f"{self.profile.name}{name}"
 
     def spark_home(self, venv: Path) -> Path:
-        return venv / "lib" / "python3.11" / "site-packages" / "pyspark"
+        return venv / "lib" / f"python{self.profile.python}" / "site-packages" / "pyspark"
 
     def java(self) -> java.Java:
         """The Java that the set-up chose. Raises SetupError GH7009 when there was no set-up."""
@@ -108,8 +110,8 @@ class Step:
 
 
 def steps(at: Checkout) -> list[Step]:
-    """What a checkout needs, in the order in which it can be made."""
-    # A virtual environment does not survive a move of its folder. Which Python 3.11 made it does not matter.
+    """What a checkout needs for its profile, in the order in which it can be made."""
+    # A virtual environment does not survive a move of its folder. Which Python of the version made it does not matter.
     place = f"{RECIPE} {at.root}"
     spark = next(pin for pin in pins.modules(at.pins(".txt")) if pin.startswith("pyspark=="))
 
@@ -150,14 +152,21 @@ def steps(at: Checkout) -> list[Step]:
         chosen = java.recorded(at.java_file)
         return chosen.executable if chosen else at.java_file
 
+    tools = environment(at.venv, ".txt", f"the tools and tests ({at.profile.venv})", 1500)
+    java_and_jars = [
+        Step("Java 17", at.venv / ".java", java_inputs, 1, choose_java, chosen_java),
+        Step("jars", at.jars / ".stamp", stamp.digest(RECIPE, at.pins(".jars"), jars.SETTINGS), 60, fetch_jars),
+    ]
+    if at.profile != GLUE_5_1:
+        # The local AWS, whose processes must see what Glue and Lambda give and no more, has the first profile only.
+        return [tools, *java_and_jars]
     return [
-        environment(at.venv, ".txt", "the tools and tests (.venv)", 1500),
+        tools,
         Step("gluehouse itself (.venv)", at.venv / ".gluehouse", stamp.digest(place, at.root / "setup.py"), 1, ours),
         environment(at.glue, ".base.txt", "what Glue 5.1 gives a job (.cache/glue-5.1)", 1000),
         Step("Delta's Python part", at.glue_delta / ".stamp", stamp.digest(place, at.pins(".delta.txt")), 5, delta),
         environment(at.lambda_, ".lambda.txt", "what Lambda gives a function (.cache/lambda-3.11)", 100),
-        Step("Java 17", at.cache / "java.stamp", java_inputs, 1, choose_java, chosen_java),
-        Step("jars", at.jars / ".stamp", stamp.digest(RECIPE, at.pins(".jars"), jars.SETTINGS), 60, fetch_jars),
+        *java_and_jars,
     ]
 
 
@@ -209,9 +218,10 @@ def set_up(at: Checkout, progress: Progress) -> None:
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="bootstrap", description="Set up this checkout: environments, Java, jars.")
-    parser.parse_args(argv)
+    parser.add_argument("--profile", choices=sorted(PROFILES), default=GLUE_5_1.name, help="the Glue that it is for")
+    profile = PROFILES[parser.parse_args(argv).profile]
     try:
-        set_up(Checkout(), Progress())
+        set_up(Checkout(profile=profile), Progress())
     except SetupError as error:
         print(f"\nSetupError: {error}", file=sys.stderr)
         return 2

@@ -50,7 +50,9 @@ def create(folder: Path) -> Path:
     if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
         raise SetupError(
             "GH7002", f"{sys.executable} has no venv module with pip.",
-            "Install it (Debian and Ubuntu: apt install python3.11-venv), then run the same command again.",
+            "Install it (Debian and Ubuntu: apt install python{}.{}-venv), then run the same command again.".format(
+                *sys.version_info
+            ),
         )  # fmt: skip
     import venv
 
