@@ -12,11 +12,11 @@ VENV_glue-6.0 := .cache/glue-6.0/bin
 export PYTHONUNBUFFERED := 1
 export ENV
 
-.PHONY: help setup demo deploy test test-fast test-history lint types layers check clean
+.PHONY: help setup demo deploy test test-fast test-history lint types layers check bench-history clean
 
 help:  ## this list
 	@while read -r line; do case "$$line" in \
-	  [a-z]*:*'## '*) printf '  make %-12s %s\n' "$${line%%:*}" "$${line##*## }" ;; esac; done < Makefile
+	  [a-z]*:*'## '*) printf '  make %-13s %s\n' "$${line%%:*}" "$${line##*## }" ;; esac; done < Makefile
 
 setup:  ## virtual environments, Java 17 if the machine has none, jars; again only where something changed
 	@$(PYTHON) lib/gluehouse_local/bootstrap.py
@@ -51,6 +51,9 @@ layers: setup  ## who may import whom (import-linter)
 	@$(VENV)/lint-imports
 
 check: lint types layers test-fast  ## what a change must pass before it is worth running everything
+
+bench-history: setup  ## what a batch into a history table costs, ours and its peers: some 20 minutes; ARGS=--full for all
+	@$(VENV)/python -m bench.history $(ARGS)
 
 clean:  ## remove what the set-up, the demo and the tests made
 	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache lib/gluehouse.egg-info build

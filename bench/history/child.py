@@ -15,7 +15,7 @@ from bench.history.systems.system import Seed, System
 
 
 def obey(system: System, order: dict[str, Any]) -> dict[str, Any]:
-    """Do what is ordered (start, create, apply, observe); the seconds it took and what the system said."""
+    """Do what is ordered (start, create, upgrade, apply, observe); the seconds it took and what the system said."""
     began = time.perf_counter()
     said: dict[str, Any] = {}
     match order["do"]:
@@ -23,6 +23,8 @@ def obey(system: System, order: dict[str, Any]) -> dict[str, Any]:
             system.start()
         case "create":
             system.create(Path(order["table"]), Seed(Path(order["events"]), Path(order["versions"])))
+        case "upgrade":
+            system.upgrade(Path(order["table"]))
         case "apply":
             said = system.apply(Path(order["table"]), Path(order["batch"]), order["batch_id"])
         case "observe":

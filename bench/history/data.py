@@ -44,12 +44,20 @@ _VERSION_TIME = "to_timestamp(1704067200 + ({v}) * 864000 + hash(id, 'time') % 8
 _BATCH_TIME = "to_timestamp(1721347200 + ({day}) * 86400 + hash(id, 'time') % 3600 + ({nth}) * 3600)"
 
 
-def connect() -> duckdb.DuckDBPyConnection:
+def connect(database: Path | str = ":memory:") -> duckdb.DuckDBPyConnection:
     import duckdb
 
-    connection = duckdb.connect(config={"threads": 2, "autoinstall_known_extensions": "false"})
+    connection = duckdb.connect(database, config={"threads": 2, "autoinstall_known_extensions": "false"})
     connection.execute("SET TimeZone = 'UTC'")
     return connection
+
+
+def read_delta(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let a connection read Delta tables, by the extension in its PyPI package: nothing is downloaded."""
+    import duckdb_extension_delta
+
+    folder = Path(duckdb_extension_delta.__file__).parent
+    connection.load_extension(str(next(folder.glob("extensions/*/delta.duckdb_extension"))))
 
 
 def payload(version: str = "v", salt: str = "0") -> str:

@@ -17,8 +17,12 @@ class Size:
     changes: int = 20_000
 
     @property
-    def name(self) -> str:
+    def table(self) -> str:
         return f"{self.keys}-{self.depth}"
+
+    @property
+    def name(self) -> str:
+        return f"{self.table}-{self.changes}"
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Scenario:
-    """``before``: batches applied untimed. ``timed``: the measured one. ``commits``: whether it may commit at all."""
+    """``before``: batches applied beforehand. ``timed``: the measured one."""
 
     name: str
     title: str

@@ -5,48 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bench.history.systems import spark as sessions
+from bench.history.data import KEY, OPERATION, TIME
+from bench.history.systems.spark import SparkSystem
 from bench.history.systems.system import Seed
 from gluehouse.history import apply_batch
 from gluehouse.spec.history import DeleteFlag, HistorySpec
 
-SPEC = HistorySpec(keys=("id",), sequence_by=("updated_at",), deletes=DeleteFlag(column="op", values=("D",)))
-VECTORS = "spark.databricks.delta.properties.defaults.enableDeletionVectors"
+SPEC = HistorySpec(keys=(KEY,), sequence_by=(TIME,), deletes=DeleteFlag(column=OPERATION, values=("D",)))
 
 
-class Ours:
-    columns = ("effective_from", "effective_to")
-    table_format = "delta"
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.vectors = name == "ours_dv"
-        self.title = "ours, deletion vectors" if self.vectors else "ours"
-
-    def start(self) -> None:
-        self.spark = sessions.make(self.name)
-        self.metrics = sessions.StageMetrics(self.spark)
-
+class Ours(SparkSystem):
     def create(self, table: Path, seed: Seed) -> None:
-        self.spark.conf.set(VECTORS, str(self.vectors).lower())
-        try:
-            self.apply(table, seed.events, "seed")
-        finally:
-            self.spark.conf.unset(VECTORS)
+        """By the engine itself, from all events in one batch."""
+        self.apply(table, seed.events, "seed")
+
+    def upgrade(self, table: Path) -> None:
+        """Deletion vectors for a table that was made without."""
+        self.spark.sql(f"ALTER TABLE delta.`{table}` SET TBLPROPERTIES (delta.enableDeletionVectors = true)")
 
     def apply(self, table: Path, batch: Path, batch_id: str) -> dict[str, Any]:
         events = self.spark.read.parquet(str(batch))
         found = apply_batch(self.spark, str(table), events, SPEC, batch_id)
-        return {
-            "strategy": found.strategy,
-            "why": found.why,
-            "opened": found.opened,
-            "closed": found.closed,
-            "remembered": found.remembered,
-        }
-
-    def observe(self) -> dict[str, Any]:
-        return self.metrics.since()
+        counts = {name: getattr(found, name) for name in ("opened", "closed", "updated", "removed", "remembered")}
+        return {"strategy": found.strategy, "why": found.why, **counts}
 
 
 def system(name: str) -> Ours:

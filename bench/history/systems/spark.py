@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from bench.history.data import KEY, PAYLOAD
+from bench.history.systems.system import Seed, System
 
 ROOT = Path(__file__).parents[3]
 JARS = ROOT / ".cache/jars/glue-5.1/delta"
@@ -45,13 +49,36 @@ def make(name: str) -> SparkSession:
     return spark
 
 
-def write_peer_table(versions: DataFrame, table: Path, **options: str) -> None:
-    """A peer's table, sorted by key, in files of ``ROWS_A_FILE``."""
+class SparkSystem(System):
+    """A system in a Spark session."""
+
+    spark: SparkSession
+    metrics: StageMetrics
+
+    def start(self) -> None:
+        self.spark = make(self.name)
+        self.metrics = StageMetrics(self.spark)
+
+    def observe(self) -> dict[str, Any]:
+        return self.metrics.since()
+
+
+def create_plain(spark: SparkSession, table: Path, seed: Seed) -> None:
+    """The layout of mack's README and Delta's documentation: ``is_current``, ``effective_time``, ``end_time``."""
+    versions = spark.read.parquet(str(seed.versions)).select(
+        KEY,
+        *PAYLOAD,
+        F.col("effective_to").isNull().alias("is_current"),
+        F.col("effective_from").alias("effective_time"),
+        F.col("effective_to").alias("end_time"),
+    )
+    write_sorted(versions, table)
+
+
+def write_sorted(versions: DataFrame, table: Path) -> None:
+    """A peer's table, sorted by key, in files of ``ROWS_A_FILE``: as good a layout as it can have."""
     files = max(1, round(versions.count() / ROWS_A_FILE))
-    writer = versions.repartitionByRange(files, "id").sortWithinPartitions("id").write.format("delta")
-    for name, value in options.items():
-        writer = writer.option(name, value)
-    writer.save(str(table))
+    versions.repartitionByRange(files, KEY).sortWithinPartitions(KEY).write.format("delta").save(str(table))
 
 
 class StageMetrics:
@@ -60,7 +87,8 @@ class StageMetrics:
     def __init__(self, spark: SparkSession) -> None:
         context = spark.sparkContext
         self.context = context._jsc.sc()
-        self.no_quantiles = context._gateway.new_array(context._jvm.double, 0)
+        gateway: Any = context._gateway
+        self.no_quantiles = gateway.new_array(gateway.jvm.double, 0)
         self.seen: set[tuple[int, int]] = set()
         self.jobs = 0
 

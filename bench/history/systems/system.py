@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -15,25 +16,28 @@ class Seed:
     versions: Path
 
 
-class System(Protocol):
-    """One way to keep a history table.
+class System(ABC):
+    """One way to keep a history table."""
 
-    ``columns`` names its columns for a version's start and end; ``table_format`` is ``delta`` or ``duckdb``.
-    """
+    def __init__(self, name: str) -> None:
+        self.name = name
 
-    name: str
-    title: str
-    columns: tuple[str, str]
-    table_format: str
-
+    @abstractmethod
     def start(self) -> None:
-        """Make the session; untimed, but its cost is recorded."""
+        """Make the session; not part of a run's figures, but its cost is recorded."""
 
+    @abstractmethod
     def create(self, table: Path, seed: Seed) -> None:
-        """A table with these versions, in the system's own layout; untimed."""
+        """A table with these versions, in the system's own layout."""
 
+    @abstractmethod
     def apply(self, table: Path, batch: Path, batch_id: str) -> dict[str, Any]:
         """One batch into the table: the measured call. What the system says of it, if anything."""
 
+    def upgrade(self, table: Path) -> None:
+        """What is to be done to a table that another system made; nothing for most."""
+        del table
+
     def observe(self) -> dict[str, Any]:
         """What the system's own metrics say of the work since the last call; asked outside the measured time."""
+        return {}
