@@ -6,6 +6,7 @@ An event row: ``key`` struct, ``at`` (when it holds), ``seq`` (what orders it), 
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame
@@ -171,7 +172,22 @@ def key_is_legible(layout: Layout) -> Column:
 
 
 def _among(column: str, values: tuple[object, ...]) -> Column:
-    return F.coalesce(F.col(f"`{column}`").isin(list(values)), F.lit(False))
+    """Whether the column has one of the values. Each is compared as what it is, text, number, boolean or date: side by
+    side in an IN they would take one type, and in ANSI mode a text that is no number would be an error."""
+    name = "`" + column.replace("`", "``") + "`"
+    found = F.lit(False)
+    for value in values:
+        found = found | (F.expr(f"try_cast({name} AS {_kind_of(value)})") == F.lit(value))
+    return F.coalesce(found, F.lit(False))
+
+
+def _kind_of(value: object) -> str:
+    """
+    >>> [_kind_of(value) for value in ("D", True, 1, 1.5)]
+    ['string', 'boolean', 'decimal(38,9)', 'decimal(38,9)']
+    """
+    kinds = {str: "string", bool: "boolean", dt.datetime: "timestamp", dt.date: "date"}
+    return kinds.get(type(value), "decimal(38,9)")
 
 
 def _any_null(columns: list[Column]) -> Column:

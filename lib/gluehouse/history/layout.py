@@ -91,6 +91,7 @@ def layout_of(
     Raises ConfigError GH1401 (a column the spec names is not there), GH1402 (names that differ in case alone),
     HistoryRefused GH4101 (a column changed its type family).
     """
+    batch = _nullable(batch)
     _refuse_case_twins(batch.fieldNames())
     flag = spec.delete_flag
     order = [*spec.sequence_by, *([spec.effective_at] if spec.effective_at else [])]
@@ -199,7 +200,8 @@ def _widens(old: T.DataType, new: T.DataType) -> bool:
 
 
 def _nullable(kind: T.StructType) -> T.StructType:
-    """The type with every part nullable: nullability is no part of a history table's types."""
+    """The type with every part nullable and text compared by bytes: neither nullability nor collation is part of a
+    history table's types."""
     return T.StructType([T.StructField(f.name, _plain(f.dataType)) for f in kind.fields])
 
 
@@ -210,7 +212,7 @@ def _plain(kind: T.DataType) -> T.DataType:
         return T.ArrayType(_plain(kind.elementType))
     if isinstance(kind, T.MapType):
         return T.MapType(_plain(kind.keyType), _plain(kind.valueType))
-    return kind
+    return T.StringType() if isinstance(kind, T.StringType) else kind
 
 
 def _type_of(fields: list[T.StructField]) -> T.DataType:

@@ -1,4 +1,4 @@
-"""Single values carried from a DataFrame to the driver and back without loss (a timestamp passes no time zone)."""
+"""Single values carried from a DataFrame to the driver and back without loss (a time passes no time zone)."""
 
 from __future__ import annotations
 
@@ -33,6 +33,9 @@ def portable(column: Column, kind: T.DataType) -> Column:
     """The column in a form that ``literal`` turns back."""
     if isinstance(kind, T.TimestampType):
         return F.unix_micros(column)
+    if isinstance(kind, T.TimestampNTZType):
+        # As a datetime it would come back as an instant of the zone that this process lives in.
+        return column.cast("string")
     if isinstance(kind, T.StructType):
         return F.struct(*[portable(column.getField(f.name), f.dataType).alias(f.name) for f in kind.fields])
     return column
