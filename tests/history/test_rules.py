@@ -171,6 +171,19 @@ def test_a_new_column_versions_only_rows_whose_value_is_not_null_and_widening_no
     ]
 
 
+def test_what_memory_knows_outlives_the_widening_of_a_column(table: Any) -> None:
+    t = table(SNAPSHOTS)
+    narrow, wide = "k string, n int, d date", "k string, n bigint, d date"
+    first, other = [("x", 1, dt.date(2024, 1, 1)), ("y", 1, dt.date(2024, 1, 1))], [("x", 2, dt.date(2024, 1, 1))]
+    t.apply(first, narrow)
+    assert t.apply([("x", 2**40, dt.date(2024, 1, 5))], wide).strategy == "rewrite"
+    assert t.apply(first, wide).why == "this snapshot is known already"
+    with pytest.raises(HistoryRefused, match="GH4002"):
+        t.apply(other, wide)
+    t.apply([("x", 3, dt.date(2024, 1, 3)), ("y", 1, dt.date(2024, 1, 3))], narrow)
+    assert t.versions("n") == [("x", 1, 1, 3), ("x", 3, 3, 5), ("x", 2**40, 5, None), ("y", 1, 1, 5)]
+
+
 def test_an_event_later_than_the_horizon_goes_to_quarantine(table: Any) -> None:
     spec = HistorySpec(keys="k", sequence_by="d", lateness="P5D")
     t = table(spec)

@@ -86,7 +86,7 @@ class Memory:
             .option("txnVersion", str(self.batches.get(name, 0) + 1))
             .option("mergeSchema", "true")
         )
-        if self.state.version is None:
+        if self.state.version is None or rewrite:
             writer = writer.partitionBy("kind")
         if rewrite:
             writer.mode("overwrite").option("overwriteSchema", "true").save(self.path)
