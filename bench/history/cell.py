@@ -54,8 +54,9 @@ class Bench:
             found["load"] = self.tables.load(cell.system, cell.size)
             self._measure(cell, scenario, before, place, found)
         except Failed as error:
-            found["error"] = str(error)
-            self.say(f"  failed: {str(error).splitlines()[0]}")
+            # Results are for everybody: no folders of this machine.
+            found["error"] = str(error).replace(str(self.work), "WORK")
+            self.say(f"  failed: {error}")
         finally:
             shutil.rmtree(place, ignore_errors=True)
         return found
@@ -107,7 +108,8 @@ def line(run: dict[str, Any]) -> str:
     """A run in one line, for people who watch."""
     sizes, commits, memory, engine = run["written"], run["commits"], run["memory_commits"], run["engine"]
     table = (sizes["data"] + sizes["vectors"] + sizes["log"]) / 1e6
-    told = f"; {engine['jobs']} jobs, shuffled {engine['shuffle_bytes'] / 1e6:.1f} MB" if engine else ""
+    read, shuffled = (engine.get(name, 0) / 1e6 for name in ("input_bytes", "shuffle_bytes"))
+    told = f"; {engine['jobs']} jobs, read {read:.1f} MB, shuffled {shuffled:.1f} MB" if engine else ""
     said = f"; {run['said']['strategy']}" if "strategy" in run["said"] else ""
     return (
         f"{run['wall']:6.2f} s {run['cpu']:6.2f} CPU s; wrote {table:.2f} MB + memory {sizes['memory'] / 1e6:.2f} MB; "

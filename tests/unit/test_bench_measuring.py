@@ -217,7 +217,17 @@ def test_rows_that_a_system_gets_wrong_are_found(tmp_path: Path) -> None:
     assert found["runs"][0]["wrong"]["wrong"] > 0
 
 
-def test_what_a_system_cannot_do_is_a_result(tmp_path: Path) -> None:
+def test_a_failed_cell_says_why_without_a_folder_of_this_machine(tmp_path: Path) -> None:
+    (tmp_path / "seeds" / "floor-2000-half").mkdir(parents=True)
+    (tmp_path / "seeds" / "floor-2000-half" / "made.json").write_text('{"source": "", "cost": {}}')
+    (tmp_path / "seeds" / "floor-2000-half" / "table").mkdir()
+    found = Bench(tmp_path, lambda _: None).run(Cell("floor", "random", SMALL))
+    assert found["error"].startswith("CatalogException: Catalog Error: Table with name history does not exist!")
+    assert str(tmp_path) not in json.dumps(found)
+    assert found["runs"] == []
+
+
+def test_an_order_that_fails_is_told_and_the_process_lives_on(tmp_path: Path) -> None:
     with Worker("floor", tmp_path / "work", tmp_path / "log") as worker:
         with pytest.raises(Failed, match=r"IOException: .*none\.parquet"):
             worker.order("apply", table=str(tmp_path / "table"), batch="none.parquet", batch_id="b")

@@ -108,14 +108,16 @@ def test_what_was_not_measured_is_neither_reached_nor_missed() -> None:
 
 
 def test_losses_name_every_system_that_needs_less_with_its_wrong_rows() -> None:
-    found = [
-        figures(one) for one in (cell("ours_dv"), cell("delta_rs", cpu=(2.0, 6.0), wrong=3), cell("mack", written=9.0))
-    ]
+    peers = cell("delta_rs", cpu=(2.0, 6.0), wrong=3), cell("mack", cpu=(1.0, 6.0), written=9.0)
+    found = [figures(one) for one in (cell("ours_dv"), *peers, cell("floor", "repeat", cpu=(0.1, 0.1)))]
     rows = list(losses([one for one in found if one]))
-    assert [row[1:] for row in rows] == [
-        ["CPU, first", "10.0 s", "delta-rs 1.6.6 2.0 s", "3"],
-        ["wall, first", "10.0 s", "delta-rs 1.6.6 2.0 s", "3"],
-    ]
+    less = "mack 0.5.0 1.0; delta-rs 1.6.6 2.0 [3]; ours 10.0 s"
+    assert rows == [["random changes, 2M keys", less, "", less, "", ""]]
+
+
+def test_where_nobody_needs_less_there_is_no_loss() -> None:
+    found = [figures(one) for one in (cell("ours_dv", cpu=(1.0, 1.0)), cell("mack"))]
+    assert list(losses([one for one in found if one])) == []
 
 
 def test_the_report_has_a_row_for_each_system_and_says_why_one_failed() -> None:
