@@ -79,7 +79,7 @@ def test_a_large_table_is_the_same(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """Nothing counts as small: no frame is held, the change set goes through a file, keys are joined."""
-    monkeypatch.setattr("gluehouse.history.apply.SMALL_BYTES", -1)
+    monkeypatch.setattr("gluehouse.history.changes.SMALL_BYTES", -1)
     monkeypatch.setattr("gluehouse.history.scope.SMALL_KEYS", -1)
     rng = random.Random(kind)
     path = str(tmp_path / "t")

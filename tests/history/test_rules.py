@@ -287,8 +287,8 @@ def test_the_strategy_is_the_cheapest_that_fits_and_the_result_says_why(table: A
     assert t.events(("x", "A", 2)).strategy == "create"
     assert t.events(("y", "A", 2)).strategy == "append"
     replaced = t.events(("x", "B", 4), ("y", "B", 4))
-    assert (replaced.strategy, replaced.why) == ("replace", "2 of 2 files with current rows are touched")
-    assert (replaced.opened, replaced.closed, replaced.current_rows) == (2, 2, 2)
-    merged = t.events(("x", "C", 3))
-    assert (merged.strategy, merged.updated, merged.opened) == ("merge", 1, 1)
-    assert merged.version_after == merged.version_before + 1
+    assert (replaced.strategy, replaced.why) == ("rewrite_files", "2 rows in 2 files change")
+    assert (replaced.opened, replaced.closed) == (2, 2)
+    late = t.events(("x", "C", 3))
+    assert (late.strategy, late.updated, late.opened) == ("rewrite_files", 1, 1)
+    assert late.version_after == late.version_before + 1

@@ -6,9 +6,21 @@
 >>> # result = apply_batch(spark, "s3://lake/curated/airports", good_rows, spec, batch_id, lock=table_lock)
 """
 
-from gluehouse.history.apply import apply_batch, read_history
+from gluehouse.history.apply import Target, apply_batch, apply_changes, read_history
+from gluehouse.history.changes import ChangeSet, Current, plan
 from gluehouse.history.lock import FileLock, LockPort
-from gluehouse.history.plan import plan_changes
 from gluehouse.history.result import HistoryResult, Snapshot
 
-__all__ = ["FileLock", "HistoryResult", "LockPort", "Snapshot", "apply_batch", "plan_changes", "read_history"]
+__all__ = [
+    "ChangeSet",
+    "Current",
+    "FileLock",
+    "HistoryResult",
+    "LockPort",
+    "Snapshot",
+    "Target",
+    "apply_batch",
+    "apply_changes",
+    "plan",
+    "read_history",
+]

@@ -1,8 +1,8 @@
-"""One batch into one history table: classify, plan, remember, commit."""
+"""One batch into one history table: plan, remember, commit."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from urllib.parse import urlparse
 
@@ -10,15 +10,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from gluehouse.errors import ConfigError
-from gluehouse.history.delta import DeltaLocation, options
-from gluehouse.history.events import Events, split_events, undecided_rows
-from gluehouse.history.layout import layout_of
+from gluehouse.history.changes import ChangeSet, Current, plan
+from gluehouse.history.delta import DeltaLocation, TableState, options
+from gluehouse.history.events import undecided_rows
 from gluehouse.history.lock import FileLock, LockPort, lock_beside
 from gluehouse.history.memory import Memory, app_id
-from gluehouse.history.plan import plan_changes
 from gluehouse.history.result import HistoryResult, Snapshot
-from gluehouse.history.scope import Known, Scope, scope_of_events, scope_of_snapshot
-from gluehouse.history.small import QUICK, SMALL_BYTES, bytes_to_read, one_row
+from gluehouse.history.small import QUICK, one_row
 from gluehouse.history.store import PlanFile, Write, held_plan, write_table
 from gluehouse.history.surrogate import retired_keys, with_surrogates
 from gluehouse.spec.history import HistorySpec
@@ -48,23 +46,148 @@ def apply_batch(
     """
     location = location.rstrip("/")
     with nullcontext(lock) if lock is not None else _own_lock(location) as held:
-        return _apply(
-            spark,
-            location,
+        target = Target(spark, location, batch_id, held, app)
+        changes = plan(
+            target.current(),
             batch,
             spec,
-            batch_id,
-            payload,
-            snapshot or Snapshot(),
-            held,
-            allow_mass_delete,
-            app,
+            payload=payload,
+            snapshot=snapshot,
+            allow_mass_delete=allow_mass_delete,
         )
+        return apply_changes(target, changes)
 
 
 def read_history(spark: SparkSession, location: str) -> DataFrame:
     """The visible table."""
     return spark.read.format("delta").load(location)
+
+
+class Target:
+    """A Delta history table and its memory, as they are when this is made, for one batch under the table's lock."""
+
+    def __init__(
+        self, spark: SparkSession, location: str, batch_id: str, lock: LockPort, app: str = "gluehouse"
+    ) -> None:
+        self.spark, self.location, self.batch_id, self.lock = spark, location.rstrip("/"), batch_id, lock
+        self.table = DeltaLocation(spark, self.location)
+        self.state: TableState = self.table.state()
+        self.memory = Memory(spark, self.location, self.state.transactions, app)
+        self.transaction = app_id(app, batch_id)
+        self.repeated = self.transaction in self.state.transactions or self.memory.has_alone(batch_id)
+
+    def current(self) -> Current:
+        """The table as ``plan`` wants it."""
+        return Current(
+            visible=self.table.read() if self.state.version is not None else None,
+            memory=self.memory.stored(),
+            kinds=self.memory.kinds,
+            stored_bytes=self.state.size + self.memory.state.size,
+            applied=self.batch_id if self.repeated else None,
+        )
+
+
+def apply_changes(target: Target, changes: ChangeSet) -> HistoryResult:
+    """Write a change set: first what memory needs of it, then the visible table, in one Delta commit each.
+
+    ``changes`` must have been planned against ``target.current()``. Raises LockError GH6002 where the lock, or the
+    version planned against, is gone immediately before a commit; nothing is visible of the batch then.
+    """
+    small = changes.known.small
+    try:
+        with options(target.spark, **QUICK) if small else nullcontext():
+            return _apply(target, changes)
+    finally:
+        changes.close()
+
+
+def _apply(target: Target, changes: ChangeSet) -> HistoryResult:
+    spark, scope, layout, spec = target.spark, changes.scope, changes.layout, changes.layout.spec
+    before = target.state.version
+    found = HistoryResult(version_before=before, version_after=before, unchanged=scope.same, warnings=scope.warnings)
+    if changes.rows is None:
+        return _with_rejected(replace(found, why=scope.nothing_new), changes, None, 0)
+    rows, counts = _computed(target, changes, changes.rows)
+    undecided = undecided_rows(changes.batch, rows, layout) if counts["undecided"] else None
+    found = replace(found, unchanged=scope.same + counts["confirmed"])
+    found = _with_rejected(found, changes, undecided, counts["undecided"])
+    if target.repeated or scope.known_before:
+        return replace(found, why="this batch was applied before")
+    found = replace(
+        found,
+        opened=counts["inserted"],
+        closed=counts["closed"],
+        updated=counts["updated"] - counts["closed"],
+        removed=counts["deleted"],
+        remembered=counts["remembered"],
+    )
+    versions = counts["inserted"] + counts["updated"] + counts["deleted"]
+    if scope.horizon is not None and (versions or counts["remembered"] or scope.has_news):
+        scope.remember("horizon", scope.horizon)
+    numbers = spec.surrogate_key is not None and spec.surrogate_key.kind == "bigint" and counts["numbered"] > 0
+    high_water = changes.known.high_water() if numbers else 0
+    if numbers:
+        given = F.lit(high_water + counts["numbered"]).cast("bigint")
+        scope.remember("high_water", one_row(spark, given.alias("digest")))
+    found = replace(found, memory_version=_remember(target, changes, rows, counts, alone=not versions))
+    if not versions:
+        return replace(found, why="no version changes")
+    rows = with_surrogates(rows, layout, high_water)
+    if layout.surrogate and counts["deleted"]:
+        found = replace(found, retired_keys=retired_keys(rows, layout))
+    write = Write(
+        spark,
+        target.table,
+        layout,
+        rows,
+        counts,
+        target.batch_id,
+        target.transaction,
+        target.lock,
+        before,
+        changes.known.visible if changes.known.small else None,
+    )
+    strategy, why = write_table(write)
+    return replace(found, strategy=strategy, why=why, version_after=target.table.version())
+
+
+def _computed(target: Target, changes: ChangeSet, rows: DataFrame) -> tuple[DataFrame, dict[str, int]]:
+    """The change set's rows, computed once, and the counts of them."""
+    if changes.scope.small:
+        with options(target.spark, **(QUICK if changes.scope.tiny else {})):
+            computed, counts = held_plan(rows, changes.layout)
+    else:
+        plan_file = PlanFile(target.spark, target.location, changes.layout)
+        counts = plan_file.write(rows)
+        computed = plan_file.read()
+    changes.close()
+    return computed, counts
+
+
+def _remember(target: Target, changes: ChangeSet, rows: DataFrame, counts: dict[str, int], alone: bool) -> int | None:
+    """Memory's new version, None where it needs nothing of this batch."""
+    memory, layout = target.memory, changes.layout
+    news = changes.scope.memory_rows(rows, target.batch_id, counts)
+    if news is None and target.batch_id in memory.unfinished:
+        news = memory.no_rows(layout)
+    if news is None:
+        return None
+    target.lock.check()
+    if changes.scope.small:
+        news = news.coalesce(1)
+    return memory.append(news, target.batch_id, alone=alone, layout=layout)
+
+
+def _with_rejected(
+    found: HistoryResult, changes: ChangeSet, undecided: DataFrame | None, undecided_count: int
+) -> HistoryResult:
+    count = changes.scope.rejected + undecided_count
+    if not count:
+        return found
+    rejected = changes.parts.rejected
+    if undecided is not None:
+        rejected = rejected.unionByName(undecided)
+    return replace(found, rejected=rejected, rejected_count=count)
 
 
 def _own_lock(location: str) -> FileLock:
@@ -76,126 +199,3 @@ def _own_lock(location: str) -> FileLock:
             "pass the table's lock to apply_batch: Delta does not keep two writers apart there.",
         )
     return lock_beside(location)
-
-
-def _apply(
-    spark: SparkSession,
-    location: str,
-    batch: DataFrame,
-    spec: HistorySpec,
-    batch_id: str,
-    payload: list[str] | None,
-    snapshot: Snapshot,
-    lock: LockPort,
-    allow_mass_delete: bool,
-    app: str,
-) -> HistoryResult:
-    table = DeltaLocation(spark, location)
-    state = table.state()
-    before = state.version
-    memory = Memory(spark, location, state.transactions, app)
-    visible = table.read() if before is not None else None
-    layout = layout_of(spec, batch.schema, visible.schema if visible is not None else None, payload)
-    repeated = app_id(app, batch_id) in state.transactions or memory.has_alone(batch_id)
-    small = state.size + memory.state.size + bytes_to_read(batch) <= SMALL_BYTES
-    with ExitStack() as settings, Scope() as scope:
-        if small:
-            settings.enter_context(options(spark, **QUICK))
-        known = Known(spark, layout, visible, memory.rows(layout), memory.kinds, small)
-        newest = known.newest(batch_id if repeated else None) if spec.lateness is not None else None
-        parts = split_events(batch, layout, newest, small)
-        if spec.deletes == "absence":
-            scope_of_snapshot(scope, known, batch, parts, snapshot, allow_mass_delete or repeated)
-        else:
-            scope_of_events(scope, known, parts)
-        found = HistoryResult(
-            version_before=before, version_after=before, unchanged=scope.same, warnings=scope.warnings
-        )
-        if scope.nothing_new:
-            return _with_rejected(replace(found, why=scope.nothing_new), parts, None, 0, scope)
-        change_set = plan_changes(
-            layout, scope.old, scope.memory, scope.marks, scope.events, scope.marked, single=scope.small
-        )
-        if scope.small:
-            with options(spark, **QUICK):
-                plan, counts = held_plan(change_set, layout)
-        else:
-            plan_file = PlanFile(spark, location, layout)
-            counts = plan_file.write(change_set)
-            plan = plan_file.read()
-        scope.release()
-        undecided = undecided_rows(batch, plan, layout) if counts["undecided"] else None
-        found = _with_rejected(
-            replace(
-                found,
-                opened=counts["inserted"],
-                closed=counts["closed"],
-                updated=counts["updated"] - counts["closed"],
-                removed=counts["deleted"],
-                unchanged=scope.same + counts["confirmed"],
-                remembered=counts["remembered"],
-            ),
-            parts,
-            undecided,
-            counts["undecided"],
-            scope,
-        )
-        if repeated or scope.known_before:
-            return replace(
-                found,
-                opened=0,
-                closed=0,
-                updated=0,
-                removed=0,
-                remembered=0,
-                why="this batch was applied before",
-            )
-        changes = counts["inserted"] + counts["updated"] + counts["deleted"]
-        if newest is not None and (changes or counts["remembered"] or scope.has_news):
-            scope.remember("horizon", one_row(spark, newest.alias("at")))
-        numbers = spec.surrogate_key is not None and spec.surrogate_key.kind == "bigint" and counts["numbered"] > 0
-        high_water = known.high_water() if numbers else 0
-        if numbers:
-            given = F.lit(high_water + counts["numbered"]).cast("bigint")
-            scope.remember("high_water", one_row(spark, given.alias("digest")))
-        news = scope.memory_rows(plan, batch_id, counts)
-        if news is None and batch_id in memory.unfinished:
-            news = memory.no_rows(layout)
-        if news is not None:
-            lock.check()
-            if scope.small:
-                news = news.coalesce(1)
-            found = replace(found, memory_version=memory.append(news, batch_id, alone=not changes, layout=layout))
-        if not changes:
-            return replace(found, why="no version changes")
-        plan = with_surrogates(plan, layout, high_water)
-        if layout.surrogate and counts["deleted"]:
-            found = replace(found, retired_keys=retired_keys(plan, layout))
-        write = Write(
-            spark,
-            table,
-            layout,
-            plan,
-            counts,
-            batch_id,
-            app_id(app, batch_id),
-            lock,
-            before,
-            known.visible if small else None,
-        )
-        strategy, why = write_table(write)
-        if small:
-            current = known.current_rows + counts["current"]
-        else:
-            current = read_history(spark, location).where("is_current").count()
-        return replace(found, strategy=strategy, why=why, version_after=table.version(), current_rows=current)
-
-
-def _with_rejected(
-    found: HistoryResult, parts: Events, undecided: DataFrame | None, undecided_count: int, scope: Scope
-) -> HistoryResult:
-    count = scope.rejected + undecided_count
-    if not count:
-        return found
-    rejected = parts.rejected if undecided is None else parts.rejected.unionByName(undecided)
-    return replace(found, rejected=rejected, rejected_count=count)

@@ -61,12 +61,12 @@ class DeltaLocation:
         return str(self._log().unsafeVolatileSnapshot().metadata().id())
 
     def properties(self) -> dict[str, str]:
-        found = self._log().unsafeVolatileSnapshot().metadata().configuration()
+        found = self.snapshot.metadata().configuration()
         return dict(_pairs(found))
 
     def partition_values(self, column: str) -> list[str]:
         """One value of a partition column for each data file; read from the checksum where it lists the files."""
-        snapshot = self._log().unsafeVolatileSnapshot()
+        snapshot = self.snapshot
         told = snapshot.checksumOpt()
         if told.isDefined() and told.get().allFiles().isDefined():
             files = told.get().allFiles().get()
@@ -74,22 +74,42 @@ class DeltaLocation:
         listed = DataFrame(snapshot.allFiles().toDF(), self.spark).select(F.col("partitionValues").getItem(column))
         return [str(row[0]) for row in listed.collect()]
 
+    def files(self, names: set[str]) -> list[Any]:
+        """Delta's entries of the data files with these names, statistics included."""
+        told = self.snapshot.checksumOpt()
+        if told.isDefined() and told.get().allFiles().isDefined():
+            files = told.get().allFiles().get()
+            every = [files.apply(at) for at in range(int(files.size()))]
+            return [entry for entry in every if str(entry.path()).rpartition("/")[2] in names]
+        listed = ", ".join(f"'{name}'" for name in sorted(names))
+        rows = self.snapshot.allFiles().where(f"substring_index(path, '/', -1) IN ({listed})").collectAsList()
+        return list(rows)
+
+    def frame_of(self, files: Any) -> DataFrame:
+        """The rows of some data files, a Scala sequence of Delta's entries, of the version that was looked at last."""
+        return DataFrame(self.log.createDataFrame(self.snapshot, files, False, *self._nones(1)), self.spark)
+
     def read(self) -> DataFrame:
         """The rows of the version that was looked at last. Where a small table's checksum lists the files, as it does
         for a few dozen, a scan of the frame needs no Spark job to find them, but skips none by their statistics."""
-        snapshot = self._log().unsafeVolatileSnapshot()
+        snapshot = self.snapshot
         told = snapshot.checksumOpt()
         plain = int(snapshot.protocol().minReaderVersion()) == 1
         small = told.isDefined() and int(told.get().tableSizeBytes()) <= SMALL_BYTES
         if plain and small and told.get().allFiles().isDefined():
-            files = told.get().allFiles().get()
-            return DataFrame(self._log().createDataFrame(snapshot, files, False, *self._nones(1)), self.spark)
+            return self.frame_of(told.get().allFiles().get())
         return self.spark.read.format("delta").load(self.path)
 
     def _update(self) -> Any:
-        return self._log().update(False, *self._nones(2))
+        return self.log.update(False, *self._nones(2))
 
-    def _log(self) -> Any:
+    @property
+    def snapshot(self) -> Any:
+        """Delta's snapshot of the version that was looked at last."""
+        return self.log.unsafeVolatileSnapshot()
+
+    @property
+    def log(self) -> Any:
         return self._java().org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path)
 
     def _java(self) -> Any:

@@ -58,6 +58,13 @@ class Layout:
         return self.spec.effective_at is None
 
     @property
+    def closed_are_settled(self) -> bool:
+        """Whether a version that closed before all of a batch's times can neither change nor matter to the fold."""
+        spec = self.spec
+        everywhere = spec.untracked.mode == "all_versions" and bool(self.untracked)
+        return spec.type == 2 and not spec.ignore_nulls and not everywhere
+
+    @property
     def tie_shows(self) -> bool:
         return self.spec.tie_breaker is None or self.spec.tie_breaker in self.payload_names
 
@@ -79,7 +86,8 @@ class Layout:
 
     def visible_columns(self) -> list[str]:
         sk = [self.surrogate] if self.surrogate else []
-        return [*self.keys.fieldNames(), *self.payload_names, *sk, *RESULT_COLUMNS]
+        # Delta has statistics of the first 32 columns alone, and skips files by those of the times.
+        return [*self.keys.fieldNames(), *sk, *RESULT_COLUMNS[:3], *self.payload_names, *RESULT_COLUMNS[3:]]
 
 
 def layout_of(

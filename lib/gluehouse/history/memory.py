@@ -61,14 +61,6 @@ class Memory:
         frame = self.table.read()
         return frame.where(~F.col("batch_id").isin(self.unfinished)) if self.unfinished else frame
 
-    def rows(self, layout: Layout) -> DataFrame | None:
-        """All rows that count, in the layout's types; None where there are none."""
-        kinds, frame = schema_of(layout), self.stored()
-        if frame is None:
-            return None
-        fields = [fitted(F.col(f.name), frame.schema[f.name].dataType, f.dataType).alias(f.name) for f in kinds.fields]
-        return frame.select(*fields)
-
     def no_rows(self, layout: Layout) -> DataFrame:
         columns = [typed(F.lit(None), f.dataType).alias(f.name) for f in schema_of(layout).fields]
         return self.spark.range(0, 1, 1, 1).select(*columns).where(F.lit(False))
@@ -76,9 +68,9 @@ class Memory:
     def append(self, rows: DataFrame, batch_id: str, alone: bool, layout: Layout) -> int:
         """Append a batch's rows; what an earlier, unfinished try of the batch left is replaced. The new version."""
         rewrite = self._is_narrower(layout)
-        before = self.rows(layout) if rewrite else None
+        before = self.stored() if rewrite else None
         if before is not None:
-            rows = before.unionByName(rows)
+            rows = in_types(before, layout).unionByName(rows)
         name = f"{self.app}/{ALONE if alone else WITH_TABLE}/{batch_id}"
         writer = (
             rows.write.format("delta")
@@ -128,6 +120,14 @@ def schema_of(layout: Layout) -> T.StructType:
             T.StructField("batch_id", T.StringType()),
             T.StructField("loaded_at", T.TimestampType()),
         ]
+    )
+
+
+def in_types(rows: DataFrame, layout: Layout) -> DataFrame:
+    """Memory's rows in the layout's types."""
+    have = {f.name: f.dataType for f in rows.schema.fields}
+    return rows.select(
+        *[fitted(F.col(f.name), have[f.name], f.dataType).alias(f.name) for f in schema_of(layout).fields]
     )
 
 

@@ -28,6 +28,8 @@ from gluehouse.history.value import typed
 MARKS = ("silent", "silent_new", "snapshot", "snapshot_new", "truncate")
 POSITION = ["key", "at", "seq"]
 WRITE_POSITION, WRITE_PAYLOAD = 1, 2
+# Where a row of the table lies: the URL of its file, its position there.
+PLACE = "struct<file:string,row:bigint>"
 
 
 def plan_changes(
@@ -38,12 +40,14 @@ def plan_changes(
     events: DataFrame,
     marked: Collection[str] = MARKS,
     single: bool = False,
+    since: Column | None = None,
 ) -> DataFrame:
     """Old versions, memory, marks and events of the touched keys -> the rows that change something.
 
     What there is none of may be None. ``marked``: which src marks have. ``single``: all of it fits one partition.
 
-    - ``old``: key, at, till, payload, sk, file (that holds the row). All versions of the touched keys.
+    - ``old``: key, at, till, payload, sk, place (file and row that hold it). All versions of the touched keys; with
+      ``since``, a time that no event of the batch precedes, those that ended before it may be left out.
     - ``memory``: key, at, seq, is_delete, payload (NULL: as shown), tie, digest.
     - ``marks``: key, at, seq, src; src one of silent, silent_new, snapshot, snapshot_new, truncate.
     - ``events``: key, at, seq, is_delete, payload, tie, digest.
@@ -59,7 +63,7 @@ def plan_changes(
     if marks is not None:
         known.update(marked)
     positions = _positions(layout, rows.coalesce(1) if single else rows, known)
-    decided = _decide(layout, _stored(layout, positions))
+    decided = _decide(layout, _stored(layout, positions, since))
     return _compare(layout, _fold(layout, _fill(layout, decided)))
 
 
@@ -76,7 +80,7 @@ def _side_by_side(
         "digest": "bigint",
         "till": layout.at,
         "sk": sk_type(layout),
-        "file": "string",
+        "place": PLACE,
     }
 
     def rows(frame: DataFrame, src: Column, **given: Column) -> DataFrame:
@@ -87,7 +91,7 @@ def _side_by_side(
     told = {n: F.col(n) for n in ("is_delete", "payload", "tie", "digest")}
     parts = [rows(events, F.lit("new"), **told)]
     if old is not None:
-        shown = {n: F.col(n) for n in ("payload", "till", "sk", "file")}
+        shown = {n: F.col(n) for n in ("payload", "till", "sk", "place")}
         digest = payload_digest(F.col("payload"), layout)
         parts.append(rows(old, F.lit("old"), seq=seq_of("at"), digest=digest, **shown))
         if layout.spec.type == 2:
@@ -104,7 +108,7 @@ def _positions(layout: Layout, rows: DataFrame, known: Collection[str]) -> DataF
     src = F.col("src")
     fresh = (src == "new") & ~F.col("is_delete")
     told = F.struct("is_delete", "tie", "payload", "digest")
-    shown = F.struct("payload", "till", "sk", "digest", "file")
+    shown = F.struct("payload", "till", "sk", "digest", "place")
     of_memory = F.struct("is_delete", "tie", F.col("payload").isNotNull().alias("whole"))
     found = {
         "old": F.first(F.when(src == "old", shown), ignorenulls=True),
@@ -140,8 +144,9 @@ def _positions(layout: Layout, rows: DataFrame, known: Collection[str]) -> DataF
     )
 
 
-def _stored(layout: Layout, positions: DataFrame) -> DataFrame:
+def _stored(layout: Layout, positions: DataFrame, since: Column | None) -> DataFrame:
     """What was accepted before at each position: ``was_delete``, ``was`` (tie, payload, digest), ``shown``."""
+    settled = F.lit(False) if since is None else ((F.col("at") < since) & ~F.col("covers"))
     so_far = Window.partitionBy("key").orderBy("at", "seq").rowsBetween(Window.unboundedPreceding, 0)
     cover = F.last(F.when(F.col("old").isNotNull(), F.col("old")), ignorenulls=True).over(so_far)
     covers = F.col("cover").isNotNull() & (F.col("cover.till").isNull() | (F.col("at") < F.col("cover.till")))
@@ -171,6 +176,8 @@ def _stored(layout: Layout, positions: DataFrame) -> DataFrame:
     return (
         positions.withColumn("cover", cover)
         .withColumn("covers", covers)
+        # What lies before the first version given, lies before all that can change.
+        .withColumn("mem", F.when(~settled, F.col("mem")) if since is not None else F.col("mem"))
         .withColumn(
             "was_delete",
             F.col("truncate")
@@ -331,7 +338,7 @@ def _compare(layout: Layout, rows: DataFrame) -> DataFrame:
             "row.payload",
             "row.till",
             old.getField("till").alias("old_till"),
-            old.getField("file").alias("file"),
+            old.getField("place").alias("place"),
             (F.coalesce(old_sk, F.when(F.col("opens"), F.col("run_sk"))) if layout.surrogate else old_sk).alias("sk"),
             F.when(lives_on, F.col("run_at") if layout.surrogate else F.col("at")).alias("now_at"),
             F.when(lives_on, F.col("run_sk") if layout.surrogate else old_sk).alias("now_sk"),

@@ -40,7 +40,6 @@ class HistoryResult:
     version_after: int | None = None
     strategy: str = "none"
     why: str = ""
-    current_rows: int = 0
     remembered: int = 0
     memory_version: int | None = None
     warnings: list[str] = field(default_factory=list)

@@ -17,18 +17,16 @@ from gluehouse.errors import HistoryRefused
 from gluehouse.history import snapshot as snapshots
 from gluehouse.history.events import Events, key_is_legible, payload_digest
 from gluehouse.history.layout import Layout
-from gluehouse.history.memory import as_memory, fitted
+from gluehouse.history.memory import as_memory, fitted, in_types
 from gluehouse.history.plan import sk_type
 from gluehouse.history.result import Snapshot
-from gluehouse.history.small import SMALL_KEYS, held, one_row
+from gluehouse.history.small import PLACE_COLUMN, SMALL_KEYS, TINY_KEYS, held, one_row
 from gluehouse.history.store import BROADCAST_KEYS
 from gluehouse.history.value import literal, portable, typed
 
-FILE = "__file"
-
 
 class Known:
-    """The table as it is: ``old`` versions (key, at, till, payload, sk, file, digest) and memory's rows.
+    """The table as it is: ``old`` versions (key, at, till, payload, sk, place, digest) and memory's rows.
 
     Each is None where there is none. Of a ``small`` table each is read once and held, also its ``visible`` rows.
     """
@@ -43,16 +41,36 @@ class Known:
         small: bool,
     ) -> None:
         self.spark, self.layout, self.kinds, self.small = spark, layout, kinds, small
-        self.current_rows = 0
         if visible is not None:
-            visible = visible.select("*", F.col("_metadata.file_path").alias(FILE))
+            # Delta numbers the rows of a file where the table may have deletion vectors.
+            numbered = "row_index" in visible.select("_metadata.*").columns
+            row = F.col("_metadata.row_index") if numbered else F.lit(None).cast("bigint")
+            place = F.struct(F.col("_metadata.file_path").alias("file"), row.alias("row"))
+            visible = visible.select("*", place.alias(PLACE_COLUMN))
         if small and visible is not None:
-            visible, counts = held(visible, "visible", current=F.count(F.when(F.col("is_current"), 1)))
-            self.current_rows = int(counts["current"])
+            visible, _ = held(visible)
+        if memory is not None:
+            memory = in_types(memory, layout)
         if small and memory is not None:
             memory, _ = held(memory)
         self.visible, self.memory = visible, memory
         self.old = None if visible is None else self._versions(visible)
+
+    def old_of(self, touched: DataFrame, few: bool, since: Column | None) -> DataFrame | None:
+        """The touched keys' versions, of those that closed before ``since`` none. ``few``: send the keys to every task.
+
+        Keys are matched column by column, not as a struct: Spark's join on plain columns is several times as fast.
+        """
+        if self.visible is None:
+            return None
+        rows = self.visible
+        if since is not None:
+            # In this form Delta skips files by it: those of closed versions by their statistics, current ones never.
+            rows = rows.where(F.col("effective_to").isNull() | (F.col("effective_to") >= since))
+        names = self.layout.keys.fieldNames()
+        mine = touched.select(*[F.col("key").getField(n).alias(f"__key_{n}") for n in names])
+        same = [typed(F.col(f"`{n}`"), self.layout.keys[n].dataType) == F.col(f"`__key_{n}`") for n in names]
+        return self._versions(rows.join(F.broadcast(mine) if few else mine, on=same, how="left_semi"))
 
     def _versions(self, visible: DataFrame) -> DataFrame:
         layout = self.layout
@@ -74,7 +92,7 @@ class Known:
             typed(F.col("effective_to"), layout.at).alias("till"),
             payload.alias("payload"),
             typed(sk, sk_type(layout)).alias("sk"),
-            F.col(FILE).alias("file"),
+            F.col(PLACE_COLUMN).alias("place"),
         ).withColumn("digest", payload_digest(F.col("payload"), layout))
 
     def remembered(self, *kinds: str) -> DataFrame | None:
@@ -116,7 +134,8 @@ def union(frames: Sequence[DataFrame]) -> DataFrame | None:
 
 
 class Scope:
-    """One batch's slice of the table, filled by one of the functions below; frees its cached keys at the end.
+    """One batch's slice of the table, filled by one of the functions below. Its cached keys are freed by
+    ``release``, and where planning fails.
 
     ``small``: the slice is; it is held, or follows from what is held, and everything after it fits one partition.
     """
@@ -125,6 +144,8 @@ class Scope:
     memory: DataFrame | None
     marks: DataFrame | None
     events: DataFrame
+    since: Column | None = None
+    horizon: DataFrame | None = None
 
     def __init__(self) -> None:
         self.same = 0
@@ -134,6 +155,7 @@ class Scope:
         self.has_news = False
         self.undecided_are_silent = False
         self.small = False
+        self.tiny = False
         self.known_before = False
         self.marked: set[str] = set()
         self._cached: list[DataFrame] = []
@@ -144,7 +166,8 @@ class Scope:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.release()
+        if error is not None:
+            self.release()
 
     def release(self) -> None:
         """Free the cached frames: Delta plans each of them anew at every commit to a table that they read."""
@@ -180,12 +203,17 @@ class Scope:
         events: DataFrame,
         fresh: list[tuple[str, DataFrame]],
         all_touched: bool,
+        since: Column | None = None,
     ) -> None:
         """Take the touched keys' slice. ``touched``: keys; ``fresh``: this batch's marks, each with its src (key
-        or, for all touched keys, none; at, seq); ``all_touched``: every key of ``events`` is."""
+        or, for all touched keys, none; at, seq); ``all_touched``: every key of ``events`` is; ``since``: the batch's
+        earliest time, where versions that closed before it cannot matter."""
         self._layout = known.layout
+        self.since = None if known.small else since
         self.small = known.small or count <= SMALL_KEYS
-        cut = self.small and not known.small
+        self.tiny = known.small or count <= TINY_KEYS
+        # Cut here, the table is scanned by compiled code and the long fold after it can be interpreted.
+        cut, few = self.small and not known.small, count <= BROADCAST_KEYS
         if cut:
             touched, _ = held(touched)
 
@@ -194,15 +222,15 @@ class Scope:
                 return None
             if known.small:
                 return frame.join(touched.hint("shuffle_hash"), on="key", how="left_semi")
-            few = F.broadcast(touched) if count <= BROADCAST_KEYS else touched
-            found = frame.join(few, on="key", how="left_semi")
-            # Cut here, the table is scanned by compiled code and the long fold after it can be interpreted.
+            found = frame.join(F.broadcast(touched) if few else touched, on="key", how="left_semi")
             return held(found)[0] if cut else found
 
         def of_each(marks: DataFrame) -> DataFrame:
             return touched.crossJoin(marks.hint("shuffle_replicate_nl") if self.small else F.broadcast(marks))
 
-        self.old = of_touched(known.old)
+        self.old = of_touched(known.old) if known.small else known.old_of(touched, few, self.since)
+        if cut and self.old is not None:
+            self.old = held(self.old)[0]
         self.memory = of_touched(known.remembered("event"))
         own = events if all_touched and not cut else of_touched(events)
         assert own is not None
@@ -243,9 +271,17 @@ def scope_of_events(scope: Scope, known: Known, parts: Events) -> None:
                 touched = touched.unionByName(hit)
             fresh.append(("truncate", truncates))
             scope.remember("truncate", truncates)
-    touched = touched.coalesce(1).distinct() if known.small else scope.keep(touched.distinct())
-    count = 0 if known.small else touched.count()
-    scope.narrow(known, touched, count, parts.accepted, fresh, all_touched=True)
+    if known.small:
+        scope.narrow(known, touched.coalesce(1).distinct(), 0, parts.accepted, fresh, all_touched=True)
+        return
+    at = portable(F.col("at"), known.layout.at)
+    touched = scope.keep(touched.distinct())
+    times = [parts.accepted, *[rows for _, rows in fresh]]
+    every = reduce(DataFrame.unionByName, [rows.select(at.alias("at")) for rows in times])
+    first = every.agg(F.min("at").alias("first"))
+    found = touched.agg(F.count(F.lit(1)).alias("keys")).crossJoin(first).collect()[0]
+    since = literal(found["first"], known.layout.at) if known.layout.closed_are_settled else None
+    scope.narrow(known, touched, found["keys"], parts.accepted, fresh, all_touched=True, since=since)
 
 
 def scope_of_snapshot(
@@ -317,7 +353,8 @@ def scope_of_snapshot(
             fresh.append(("silent_new", quiet))
             scope.remember("silent", quiet)
         scope.undecided_are_silent = True
-    scope.narrow(known, touched, count, events, fresh, all_touched=not (speaks and counts["same"]))
+    since = time if layout.closed_are_settled else None
+    scope.narrow(known, touched, count, events, fresh, all_touched=not (speaks and counts["same"]), since=since)
 
 
 def _fates(

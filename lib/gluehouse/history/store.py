@@ -11,14 +11,17 @@ from pyspark.sql import types as T
 
 from gluehouse.errors import TableLockLost
 from gluehouse.history.delta import DeltaLocation, as_transaction, options
+from gluehouse.history.file_commit import FileCommit, Touched
 from gluehouse.history.layout import Layout
 from gluehouse.history.lock import LockPort
 from gluehouse.history.memory import SUFFIX, fitted
-from gluehouse.history.small import held
+from gluehouse.history.small import PLACE_COLUMN, held
 from gluehouse.history.surrogate import is_new
 from gluehouse.history.value import typed
 
 ACTION = "__action"
+# A table with deletion vectors marks rows as gone while they are at most this share of their files.
+MARKED_SHARE = 0.3
 # Up to this many touched keys are sent to every task, so that the table itself is not shuffled.
 BROADCAST_KEYS = 500_000
 
@@ -46,12 +49,9 @@ class PlanFile:
 
 
 def plan_counts(layout: Layout) -> dict[str, Column]:
-    """What is counted of a plan's rows, whether they change something or not. ``current``: current versions more."""
+    """What is counted of a plan's rows, whether they change something or not."""
     action, row = F.col("action"), F.col("row")
     changes = action.isin("update", "delete")
-    was_current, is_current = row.getField("old_till").isNull(), row.getField("till").isNull()
-    grown = F.when(action == "insert", is_current.cast("int")).when(changes, -was_current.cast("int"))
-    kept = F.when(action == "update", is_current.cast("int")).otherwise(F.lit(0))
     return {
         "inserted": F.count(F.when(action == "insert", 1)),
         "updated": F.count(F.when(action == "update", 1)),
@@ -63,8 +63,7 @@ def plan_counts(layout: Layout) -> dict[str, Column]:
         "accepted": F.count(F.when(F.col("from_batch"), 1)),
         "history": F.count(F.when(changes & row.getField("old_till").isNotNull(), 1)),
         "numbered": F.count(F.when(is_new(layout), 1)),
-        "files": F.approx_count_distinct(F.when(changes, row.getField("file"))),
-        "current": F.coalesce(F.sum(grown + kept), F.lit(0)),
+        "files": F.approx_count_distinct(F.when(changes, row.getField("place").getField("file"))),
     }
 
 
@@ -122,6 +121,9 @@ def write_table(write: Write) -> tuple[str, str]:
     if not changed:
         _append(write)
         return "append", "no row of the table changes"
+    commit = FileCommit(write.table)
+    if not write.layout.added and commit.fits():
+        return _by_files(write, commit)
     if not write.counts["history"] and not _has_deletion_vectors(write):
         # MERGE reads the touched files twice and shuffles them; this reads all current files once and shuffles nothing.
         current = write.table.partition_values("is_current").count("true")
@@ -130,6 +132,42 @@ def write_table(write: Write) -> tuple[str, str]:
             return "replace", f"{write.counts['files']} of {current} files with current rows are touched"
     _merge(write)
     return "merge", f"{changed} rows in {write.counts['files']} files change"
+
+
+def _by_files(write: Write, commit: FileCommit) -> tuple[str, str]:
+    """Mark the rows that go, or write their files anew without them; the new rows beside, all in one commit."""
+    counts = write.counts
+    changed = counts["updated"] + counts["deleted"]
+    rows = visible_rows(write.plan, write.layout, write.batch_id)
+    fresh = rows.where(F.col(ACTION) != "delete").drop(ACTION)
+    going = write.plan.where(F.col("action").isin("update", "delete")).select("row.place.file", "row.place.row")
+    files = commit.touched(going.select("file"))
+    there = sum(file.rows for file in files)
+    counted = all(file.rows >= 0 for file in files)
+    if _has_deletion_vectors(write) and counted and changed <= there * MARKED_SHARE:
+        commit.mark(going, files)
+        commit.add(fresh)
+        strategy, why = "mark", f"{changed} of {there} rows in {len(files)} files go into deletion vectors"
+    else:
+        commit.drop(files)
+        commit.add(_staying(write, commit, files, rows).select(*fresh.columns).unionByName(fresh))
+        strategy, why = "rewrite_files", f"{changed} rows in {len(files)} files change"
+    commit.commit(write.transaction, counts["inserted"], counts["updated"], counts["deleted"], write.check)
+    return strategy, why
+
+
+def _staying(write: Write, commit: FileCommit, files: list[Touched], rows: DataFrame) -> DataFrame:
+    """The rows of the touched files that do not go."""
+    if write.visible is not None:
+        urls = [file.url for file in files]
+        there = write.visible.where(F.col(f"{PLACE_COLUMN}.file").isin(urls))
+    else:
+        there = commit.read(files)
+    identity = [*write.layout.keys.fieldNames(), "effective_from"]
+    going = rows.where(F.col(ACTION) != "insert").select(*identity)
+    if write.counts["updated"] + write.counts["deleted"] <= BROADCAST_KEYS:
+        going = F.broadcast(going)
+    return there.join(going, on=identity, how="left_anti")
 
 
 def _has_deletion_vectors(write: Write) -> bool:
@@ -144,11 +182,11 @@ def visible_rows(plan: DataFrame, layout: Layout, batch_id: str) -> DataFrame:
     surrogate = [F.col("sk").alias(layout.surrogate)] if layout.surrogate else []
     return plan.where(F.col("action").isNotNull()).select(
         *keys,
-        *payload,
         *surrogate,
         F.col("at").alias("effective_from"),
         F.col("row.till").alias("effective_to"),
         F.col("row.till").isNull().alias("is_current"),
+        *payload,
         F.lit(batch_id).alias("batch_id"),
         now.alias("loaded_at"),
         F.col("action").alias(ACTION),

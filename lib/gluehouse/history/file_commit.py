@@ -1,0 +1,167 @@
+"""One Delta commit put together from files: rows leave by their place, and the new ones come in one small file.
+
+The plan knows of each row that changes where it lies: its file and its position there (``place``). So nothing has to be
+matched again, as a MERGE would by reading the table twice more and shuffling it: a row that goes is marked in its
+file's deletion vector, or its file is written anew without it; the new rows are appended; all of it is one commit.
+
+Delta's API has no such write, so this calls the classes behind its DELETE (``DeletionVectorBitmapGenerator``) and its
+writers (``OptimisticTransaction.writeFiles``, ``commit``), which versions 3.3.2 and 4.2.0 have alike (ADR 13).
+``fits`` says whether a table is plain enough, and whether this Delta has what is called.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from gluehouse.history.delta import DeltaLocation, options
+
+# What a table may have switched on without a change needing more than files taken away and files added.
+_PLAIN_FEATURES = {"deletionVectors", "appendOnly", "invariants", "checkConstraints", "timestampNtz", "v2Checkpoint"}
+# Without this, rows of two partitions are sorted before they are written.
+_WRITING = {"spark.sql.maxConcurrentOutputFileWriters": "4"}
+
+
+@dataclass(frozen=True)
+class Touched:
+    """A data file that holds rows which change: Delta's entry of it, its URL, how many rows it has and how many go."""
+
+    entry: Any
+    url: str
+    rows: int
+    going: int
+
+
+class FileCommit:
+    """The next commit of a table, on top of the version that was looked at last."""
+
+    def __init__(self, table: DeltaLocation) -> None:
+        self.table, self.spark = table, table.spark
+        jvm: Any = table.spark._jvm
+        self._jvm, self._delta = jvm, jvm.org.apache.spark.sql.delta
+        self._actions: list[Any] = []
+
+    @cached_property
+    def _transaction(self) -> Any:
+        none, some = self._jvm.scala.Option.empty, self._jvm.scala.Option.apply
+        began = self.table.log.startTransaction(none(), some(self.table.snapshot))
+        # Whatever another writer commits meanwhile is then a conflict, also a plain append.
+        began.readWholeTable()
+        return began
+
+    def fits(self) -> bool:
+        """Whether the table has nothing switched on that such a commit would have to keep up too."""
+        protocol = self.table.snapshot.protocol()
+        named = str(protocol.readerAndWriterFeatureNames().mkString(","))
+        features = {name for name in named.split(",") if name}
+        properties = self.table.properties()
+        return (
+            features <= _PLAIN_FEATURES
+            and int(protocol.minReaderVersion()) in (1, 3)
+            and int(protocol.minWriterVersion()) in (2, 7)
+            and properties.get("delta.enableChangeDataFeed", "false") != "true"
+            and properties.get("delta.columnMapping.mode", "none") == "none"
+        )
+
+    def touched(self, places: DataFrame) -> list[Touched]:
+        """``places``: the file (URL) of each row that goes. The files, with what Delta knows of each."""
+        going = {row["file"]: int(row["count"]) for row in places.groupBy("file").count().collect()}
+        entries = {self._url(entry): entry for entry in self.table.files({url.rpartition("/")[2] for url in going})}
+        return [Touched(entries[url], url, _rows_of(entries[url]), count) for url, count in sorted(going.items())]
+
+    def mark(self, places: DataFrame, files: list[Touched]) -> None:
+        """Mark rows as gone in their files' deletion vectors; a file of which none is left goes as a whole.
+
+        ``places``: file (URL) and row (its position there) of each.
+        """
+        none_is_left = [file for file in files if file.rows == file.going]
+        self.drop(none_is_left)
+        files = [file for file in files if file.rows != file.going]
+        if not files:
+            return
+        some, commands = self._jvm.scala.Option.apply, self._delta.commands
+        entries = {file.url: file.entry for file in files}
+        found = commands.DeletionVectorBitmapGenerator.buildRowIndexSetsForFilesMatchingCondition(
+            self.spark._jsparkSession,
+            self._transaction,
+            any(file.entry.deletionVector() is not None for file in files),
+            places.where(F.col("file").isin(*entries))._jdf,
+            self._seq(list(entries.values())),
+            self._jvm.org.apache.spark.sql.catalyst.expressions.Literal.TrueLiteral(),
+            some(F.col("file")._jc),
+            some(F.col("row")._jc),
+        )
+        for at in range(int(found.size())):
+            one = found.apply(at)
+            changed = entries[str(one.filePath())].removeRows(one.deletionVector(), True, True)
+            self._actions += [changed._1(), changed._2()]
+
+    def drop(self, files: list[Touched]) -> None:
+        """Take files away as a whole."""
+        self._actions += [file.entry.remove() for file in files]
+
+    def read(self, files: list[Touched]) -> DataFrame:
+        """All rows of some files, with ``_metadata``."""
+        return self.table.frame_of(self._seq([file.entry for file in files]))
+
+    def add(self, rows: DataFrame) -> None:
+        """Write rows, in the table's columns, to new files."""
+        with options(self.spark, **_WRITING):
+            written = self._transaction.writeFiles(rows._jdf)
+        self._actions += [written.apply(at) for at in range(int(written.size()))]
+
+    def commit(self, transaction: str, inserted: int, updated: int, deleted: int, check: Callable[[], None]) -> None:
+        """Commit all of it as the Delta transaction of that name; ``check`` speaks immediately before."""
+        told = {
+            "numTargetRowsInserted": inserted,
+            "numTargetRowsUpdated": updated,
+            "numTargetRowsDeleted": deleted,
+            "numTargetRowsCopied": 0,
+            # Delta 4 counts the source's rows under this name.
+            "operationNumSourceRows": inserted + updated + deleted,
+            "numSourceRows": inserted + updated + deleted,
+        }
+        self._transaction.registerSQLMetrics(self.spark._jsparkSession, self._metrics(told))
+        named = self._delta.actions.SetTransaction(
+            transaction, 1, self._jvm.scala.Option.apply(int(time.time() * 1000))
+        )
+        nothing = self._seq([])
+        none = self._jvm.scala.Option.empty
+        merge = self._delta.DeltaOperations.Merge(none(), none(), none(), none(), nothing, nothing, nothing)
+        actions = self._seq([*self._actions, named])
+        check()
+        self._transaction.commit(actions, merge)
+
+    def _metrics(self, told: dict[str, int]) -> Any:
+        made = self._jvm.java.util.HashMap()
+        context = self.spark.sparkContext._jsc.sc()
+        for name, value in told.items():
+            metric = self._jvm.org.apache.spark.sql.execution.metric.SQLMetrics.createMetric(context, name)
+            metric.set(value)
+            made.put(name, metric)
+        return self._jvm.PythonUtils.toScalaMap(made)
+
+    def _url(self, entry: Any) -> str:
+        """A file's URL as Spark's ``_metadata.file_path`` gives it."""
+        path = self._delta.util.DeltaFileOperations.absolutePath(
+            str(self.table.log.dataPath().toString()), entry.path()
+        )
+        return str(self._jvm.org.apache.spark.paths.SparkPath.fromPath(path).urlEncoded())
+
+    def _seq(self, items: list[Any]) -> Any:
+        made = self._jvm.java.util.ArrayList()
+        for item in items:
+            made.add(item)
+        return self._jvm.PythonUtils.toSeq(made)
+
+
+def _rows_of(entry: Any) -> int:
+    """How many rows of a file are still there; -1 where Delta has not counted them."""
+    told = entry.numLogicalRecords()
+    return int(told.get()) if told.isDefined() else -1
