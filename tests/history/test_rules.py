@@ -199,8 +199,8 @@ def test_column_names_may_have_dots_capitals_and_letters_of_any_script(spark: Sp
     t = table(spec)
     schema = "`Käy` string, `k.2` int, `V.al` string, `S.q` int"
     t.apply([("x", 1, "A", 1), ("y", 1, "A", 1)], schema)
-    assert t.apply([("x", 1, "B", 3), ("y", 1, "B", 3)], schema).strategy == "replace"
-    assert t.apply([("x", 1, "C", 2)], schema).strategy == "merge"
+    assert t.apply([("x", 1, "B", 3), ("y", 1, "B", 3)], schema).strategy == "rewrite_files"
+    assert t.apply([("x", 1, "C", 2)], schema).strategy == "rewrite_files"
     found = read_history(spark, t.path).orderBy("`Käy`", "effective_from").collect()
     assert [(r["Käy"], r["k.2"], r["V.al"], r["effective_from"]) for r in found] == [
         ("x", 1, "A", 1),
@@ -217,7 +217,7 @@ def test_a_table_is_written_as_well_where_delta_keeps_no_list_of_its_files(spark
     with options(spark, **{"spark.databricks.delta.incremental.commit.enabled": "false"}):
         t.events(("x", "A", 1), ("y", "A", 1))
         t.events(("x", "A", 5))
-        assert t.events(("x", "B", 3), ("y", "B", 3)).strategy == "replace"
+        assert t.events(("x", "B", 3), ("y", "B", 3)).strategy == "rewrite_files"
     assert t.versions() == [
         ("x", "A", 1, 3),
         ("x", "B", 3, 5),

@@ -86,11 +86,12 @@ def plan(
     """
     spark, visible = batch.sparkSession, current.visible
     layout = layout_of(spec, batch.schema, visible.schema if visible is not None else None, payload)
-    small = current.stored_bytes is not None and current.stored_bytes + bytes_to_read(batch) <= SMALL_BYTES
+    batch_bytes = bytes_to_read(batch)
+    small = current.stored_bytes is not None and current.stored_bytes + batch_bytes <= SMALL_BYTES
     with options(spark, **QUICK) if small else nullcontext(), Scope() as scope:
         known = Known(spark, layout, visible, current.memory, current.kinds, small)
         newest = known.newest(current.applied) if spec.lateness is not None else None
-        parts = split_events(batch, layout, newest, small)
+        parts = split_events(batch, layout, newest, hold=batch_bytes <= SMALL_BYTES)
         if spec.deletes == "absence":
             allowed = allow_mass_delete or current.applied is not None
             scope_of_snapshot(scope, known, batch, parts, snapshot or Snapshot(), allowed)

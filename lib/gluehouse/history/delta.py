@@ -58,7 +58,7 @@ class DeltaLocation:
 
     def table_id(self) -> str:
         """What tells the table from another one that lay at this path before."""
-        return str(self._log().unsafeVolatileSnapshot().metadata().id())
+        return str(self.snapshot.metadata().id())
 
     def properties(self) -> dict[str, str]:
         found = self.snapshot.metadata().configuration()

@@ -7,7 +7,7 @@ An event row: ``key`` struct, ``at`` (when it holds), ``seq`` (what orders it), 
 from __future__ import annotations
 
 import datetime as dt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from gluehouse.history.digest import struct_digest
 from gluehouse.history.layout import Layout
 from gluehouse.history.small import held
-from gluehouse.history.value import typed
+from gluehouse.history.value import portable, typed
 
 RULE = "rule"
 REASON = "reason"
@@ -25,7 +25,8 @@ class Events(NamedTuple):
     """``judged``: a row for each of the batch's, with its ``rule`` (NULL: an event) and whether its key is ``legible``.
 
     ``rejected``: batch rows with rule and reason. ``rejects``, ``illegible``, ``truncations``: how many rows are set
-    aside, how many of them without a legible key, and how many are truncates; None where they were not counted.
+    aside, how many of them without a legible key, and how many are truncates; ``rows``: how many there are in all;
+    ``first``: the earliest time of an event, as collected. All are None where the batch is not ``held``.
     """
 
     judged: DataFrame
@@ -33,6 +34,9 @@ class Events(NamedTuple):
     rejects: int | None = None
     illegible: int | None = None
     truncations: int | None = None
+    rows: int | None = None
+    first: Any = None
+    held: bool = False
 
     @property
     def accepted(self) -> DataFrame:
@@ -51,23 +55,26 @@ class Events(NamedTuple):
         return self.judged.where(F.col("rule").isNotNull() & F.col("legible")).select("key")
 
 
-def split_events(batch: DataFrame, layout: Layout, newest: Column | None, small: bool) -> Events:
-    """Name each row's rule, if it breaks one. ``newest``: accepted so far, or None; ``small``: read the batch once."""
+def split_events(batch: DataFrame, layout: Layout, newest: Column | None, hold: bool) -> Events:
+    """Name each row's rule, if it breaks one. ``newest``: accepted so far, or None; ``hold``: read the batch once."""
     rule = broken_rule(batch, layout, earliest(layout, newest))
     rejected = batch.withColumn("__rule", rule).where(F.col("__rule").isNotNull())
     judged = as_events(batch, layout, rule)
     parts = Events(judged, with_reason(rejected, layout))
-    if not small:
+    if not hold:
         return parts
     refused = F.col("rule").isNotNull()
+    at = F.when(~refused, portable(F.col("at"), layout.at))
     kept, counts = held(
         judged,
         "batch",
         rejects=F.count("rule"),
         illegible=F.count(F.when(refused & ~F.col("legible"), 1)),
         truncations=F.count(F.when(~refused & F.col("is_truncate"), 1)),
+        rows=F.count(F.lit(1)),
+        first=F.min(at),
     )
-    return parts._replace(judged=kept, **counts)
+    return parts._replace(judged=kept, held=True, **counts)
 
 
 def earliest(layout: Layout, newest: Column | None) -> Column | None:

@@ -125,7 +125,8 @@ def _positions(layout: Layout, rows: DataFrame, known: Collection[str]) -> DataF
         .agg(
             F.max((src == "new") & F.col("is_delete")).alias("new_delete"),
             F.max_by(told, F.when(fresh, F.struct("tie", "digest"))).alias("new"),
-            F.collect_set(F.when(fresh, F.struct("tie", "digest"))).alias("variants"),
+            # With the digest's bits turned over, the greatest is the lowest digest of the highest tie.
+            F.max(F.when(fresh, F.struct("tie", F.bitwise_not("digest").alias("turned")))).alias("lowest"),
             F.count(F.when(fresh, 1)).alias("arrived"),
             *[column.alias(name) for name, column in found.items() if name in known],
         )
@@ -206,8 +207,7 @@ def _decide(layout: Layout, rows: DataFrame) -> DataFrame:
     ahead = F.struct(new.getField("tie")) > F.struct(was.getField("tie"))
     level = new.getField("tie").eqNullSafe(was.getField("tie"))
     differs = new.getField("digest") != was.getField("digest")
-    top = F.filter("variants", lambda one: one.getField("tie").eqNullSafe(F.col("new.tie")))
-    several = F.size(top) > 1
+    several = new.isNotNull() & (F.bitwise_not(F.col("lowest.turned")) != new.getField("digest"))
     gone = F.col("was_delete") | F.col("new_delete")
     rejected = (
         ~gone

@@ -274,13 +274,20 @@ def scope_of_events(scope: Scope, known: Known, parts: Events) -> None:
     if known.small:
         scope.narrow(known, touched.coalesce(1).distinct(), 0, parts.accepted, fresh, all_touched=True)
         return
+    settled = known.layout.closed_are_settled
+    if parts.held and not fresh:
+        # No more keys than rows; that many are few, so counting them would cost more than it could save.
+        since = literal(parts.first, known.layout.at) if settled else None
+        keys = touched.coalesce(1).distinct()
+        scope.narrow(known, keys, parts.rows or 0, parts.accepted, fresh, all_touched=True, since=since)
+        return
     at = portable(F.col("at"), known.layout.at)
     touched = scope.keep(touched.distinct())
     times = [parts.accepted, *[rows for _, rows in fresh]]
     every = reduce(DataFrame.unionByName, [rows.select(at.alias("at")) for rows in times])
     first = every.agg(F.min("at").alias("first"))
     found = touched.agg(F.count(F.lit(1)).alias("keys")).crossJoin(first).collect()[0]
-    since = literal(found["first"], known.layout.at) if known.layout.closed_are_settled else None
+    since = literal(found["first"], known.layout.at) if settled else None
     scope.narrow(known, touched, found["keys"], parts.accepted, fresh, all_touched=True, since=since)
 
 

@@ -150,7 +150,8 @@ def _by_files(write: Write, commit: FileCommit) -> tuple[str, str]:
         strategy, why = "mark", f"{changed} of {there} rows in {len(files)} files go into deletion vectors"
     else:
         commit.drop(files)
-        commit.add(_staying(write, commit, files, rows).select(*fresh.columns).unionByName(fresh))
+        staying = _staying(write, commit, files, rows).select(*[F.col(f"`{n}`") for n in fresh.columns])
+        commit.add(staying.unionByName(fresh))
         strategy, why = "rewrite_files", f"{changed} rows in {len(files)} files change"
     commit.commit(write.transaction, counts["inserted"], counts["updated"], counts["deleted"], write.check)
     return strategy, why
@@ -164,7 +165,7 @@ def _staying(write: Write, commit: FileCommit, files: list[Touched], rows: DataF
     else:
         there = commit.read(files)
     identity = [*write.layout.keys.fieldNames(), "effective_from"]
-    going = rows.where(F.col(ACTION) != "insert").select(*identity)
+    going = rows.where(F.col(ACTION) != "insert").select(*[F.col(f"`{n}`") for n in identity])
     if write.counts["updated"] + write.counts["deleted"] <= BROADCAST_KEYS:
         going = F.broadcast(going)
     return there.join(going, on=identity, how="left_anti")
