@@ -187,8 +187,12 @@ def test_a_gap_where_deletes_are_flagged_is_a_delete_unless_memory_has_an_upsert
     apply_batch(spark, path, small_frame(spark, rows, "k string, op string, v string, s int"), spec, "b1")
     remembered = memory_of(spark, path, spec)
     assert gaps_in(read_history(spark, path), remembered) == []
-    versions = [(k, s, e, e is None, 0) for k, end in (("x", 4), ("y", 4)) for s, e in ((1, end), (8, None))]
+    # The upsert at 4 is remembered: it belongs into a gap that starts there, and not into one that ends there.
+    torn = [("x", 1, 4), ("x", 8, None), ("y", 1, 4), ("y", 8, None)]
+    versions = [(*version, version[2] is None, 0) for version in torn]
     assert gaps_in(small_frame(spark, rows_of(*versions), SCHEMA), remembered) == [("x", 4, 8)]
+    before_it = [("x", 1, 3, False, 0), ("x", 4, None, True, 0)]
+    assert gaps_in(small_frame(spark, rows_of(*before_it), SCHEMA), remembered) == []
 
 
 def test_memory_that_was_pruned_is_no_witness_for_gaps_before_it_begins(spark: SparkSession) -> None:

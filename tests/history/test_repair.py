@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from gluehouse.errors import HistoryRefused, TableLockLost
+from gluehouse.errors import ConfigError, HistoryRefused, TableLockLost
 from gluehouse.history import FileLock, apply_batch, read_history
 from gluehouse.history.check import violations
 from gluehouse.history.delta import DeltaLocation
@@ -158,6 +158,10 @@ def test_of_two_colliding_runs_of_dbt_the_later_rows_stay_and_equal_neighbours_b
     ]  # fmt: skip
     again = plan_repair(kept, columns, merge_equal=True)
     assert again.where(is_touched()).count() == 0
+    same_hash = plan_repair(table, columns, merge_equal=True, tracked=["id"])
+    assert versions_of(repaired_rows(same_hash, table.schema, columns))[0] == (1, "a", 1, None)
+    with pytest.raises(ConfigError, match="GH1470: the table has no column w;"):
+        plan_repair(table, columns, merge_equal=True, tracked=["w"])
 
 
 def test_a_cut_that_leaves_time_uncovered_is_told(spark: SparkSession) -> None:
@@ -165,7 +169,7 @@ def test_a_cut_that_leaves_time_uncovered_is_told(spark: SparkSession) -> None:
         spark,
         (1, "a", True, 1, None), (1, "b", False, 3, 5),
         (2, "a", False, 1, 9), (2, "b", False, 3, 9),
-        (3, "a", False, 1, 3), (3, "b", False, 5, 6),
+        (3, "a", False, 1, 3), (3, "b", False, 5, 6), (3, "without start", True, None, None),
     )  # fmt: skip
     plan = plan_repair(table, MACK)
     assert [(r["key"]["id"], r["row"]["v"]) for r in plan.where("uncovered").collect()] == [(1, "b")]

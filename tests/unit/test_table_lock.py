@@ -10,8 +10,12 @@ from typing import Any
 import boto3
 import pytest
 
+from gluehouse.aws.run_locks import own_lock
 from gluehouse.aws.table_lock import DynamoTableLock, LockKeeper, acquire_all, release_all, tables_held_by
-from gluehouse.errors import InfrastructureError, TableLockHeld, TableLockLost
+from gluehouse.cli import place
+from gluehouse.errors import ConfigError, InfrastructureError, TableLockHeld, TableLockLost
+from gluehouse.history.versions import VersionColumns
+from gluehouse.spec.environment import Environment
 
 Make = Callable[..., DynamoTableLock]
 
@@ -185,3 +189,28 @@ def test_the_lambda_takes_and_frees_the_locks_of_a_run(stack: Any, handler: Any)
         call({**event, "action": "acquire", "owner": "run-2"})
     assert call({**event, "action": "release", "owner": "run-2"}) == {"released": []}
     assert call({**event, "action": "release"}) == {"released": ["curated.b", "curated.a"]}
+
+
+def test_a_repair_takes_the_lock_of_the_table_that_runs_write_and_gives_it_back(stack: Any, lock: Make) -> None:
+    environment = Environment.from_json(stack.outputs["Environment"])
+    uri = f"{environment.curated}/curated/airports"
+    assert place._location(uri, environment) == (uri, "curated.airports")
+    assert place._location("curated.airports", environment) == (uri, "curated.airports")
+    there: Any = None  # no Spark: the lock is asked for by the table's name alone
+    for location, table, named in ((uri, "curated.airports", "curated.airports"), ("s3://x/dim", None, "s3://x/dim")):
+        columns = VersionColumns(keys=("k",))
+        with place.Place(there, location, columns, 0, None, table, environment).locked() as held:
+            held.check()
+            with pytest.raises(TableLockHeld, match=r"run repair-"):
+                DynamoTableLock(stack.outputs["LockTable"], named, "a run").acquire()
+        assert DynamoTableLock(stack.outputs["LockTable"], named, "a run").acquire() == 2
+
+
+def test_a_repair_waits_for_no_run_that_has_the_lock(stack: Any) -> None:
+    environment = Environment.from_json(stack.outputs["Environment"])
+    DynamoTableLock(stack.outputs["LockTable"], "curated.airports", "run-1").acquire()
+    with pytest.raises(TableLockHeld, match="GH6001: run run-1 holds"), own_lock(environment, "curated.airports", "me"):
+        pass
+    without = environment.model_copy(update={"lock_table": None})
+    with pytest.raises(ConfigError, match="GH1012"), own_lock(without, "curated.airports", "me"):
+        pass

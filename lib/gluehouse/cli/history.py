@@ -1,19 +1,20 @@
 """``gluehouse history``: look at a history table, check what must hold of it, and mend what other tools left.
 
-Spark is imported after ``find``, which says what to do where it is not there; the help of a command needs none.
+Spark is imported inside ``found``, which says what to do where it is not there; the help of a command needs none.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gluehouse.cli.place import Place, find, table_options
+from gluehouse.cli.place import Place, found, table_options
 from gluehouse.cli.rows import Form, show
 from gluehouse.errors import ConfigError
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from gluehouse.history.gaps import Deletes
+    from gluehouse.history.mend import Repair, RepairReport
 
 FORMAT = click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table")
 SUMMARY = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
@@ -46,19 +48,20 @@ def check(
     table: str, deletes_allowed: bool, events: str | None, events_time: str | None, form: Form, limit: int, **named: Any
 ) -> None:
     """List what breaks an invariant of TABLE, by key. Exit code 1 if anything does, 2 if it could not be asked."""
-    place = find(table, **named)
-    from gluehouse.history.check import violations
+    with found(table, **named) as place:
+        from gluehouse.history.check import violations
 
-    deletes, how = gap_rule(place, deletes_allowed, events, events_time)
-    found = violations(place.read(), place.columns, deletes).persist()
-    counts = _counts(found)
-    some = {name: _examples(found.where(found["invariant"] == name), limit) for name, count in counts.items() if count}
-    if form == "json":
-        examples = [json.loads(row["json"]) for frame in some.values() for row in _as_json(frame).collect()]
-        told = {"table": place.location, "version": place.version, "violations": counts, "gaps": how}
-        click.echo(json.dumps({**told, "examples": examples}, ensure_ascii=False))
-    else:
-        _tell_check(place, counts, how, some, limit)
+        deletes, how = gap_rule(place, deletes_allowed, events, events_time)
+        broken = violations(place.read(), place.columns, deletes).persist()
+        counts = _counts(broken)
+        some = {name: _examples(broken, name, limit) for name, count in counts.items() if count}
+        if form == "json":
+            examples = [json.loads(row["json"]) for frame in some.values() for row in _as_json(frame).collect()]
+            told = {"table": place.location, "version": place.version, "violations": counts, "gaps": how}
+            click.echo(json.dumps({**told, "examples": examples}, ensure_ascii=False))
+        else:
+            _tell_check(place, counts, how, some, limit)
+        broken.unpersist()
     if any(counts.values()):
         sys.exit(1)
 
@@ -75,21 +78,18 @@ def repair(
     table: str, merge_equal: bool, tracked: str | None, apply: bool, form: Form, limit: int, **named: Any
 ) -> None:
     """Mend the versions of TABLE: overlaps, inversions, copies, current flags. Writes nothing without --apply."""
-    place = find(table, **named)
-    from gluehouse.history.mend import Repair
+    compared = [name.strip() for name in tracked.split(",")] if tracked else None
+    with ExitStack() as held:
+        place = held.enter_context(found(table, **named))
+        from gluehouse.history.mend import Repair
 
-    columns = [name.strip() for name in tracked.split(",")] if tracked else None
-    deletes, _ = gap_rule(place, False, None, None)
-
-    def plan() -> Repair:
-        return Repair(place.spark, place.location, place.columns, merge_equal, columns, deletes)
-
-    if not apply:
-        _tell_repair(place, plan(), None, form, limit)
-        return
-    with place.locked() as lock:
-        mended = plan()
-        _tell_repair(place, mended, mended.write(lock), form, limit)
+        # The lock comes before the plan, so that no run can write what the plan has read.
+        lock = held.enter_context(place.locked()) if apply else None
+        deletes, _ = gap_rule(place, False, None, None)
+        planned = Repair(place.spark, place.location, place.columns, merge_equal, compared, deletes)
+        held.callback(planned.close)
+        written = planned.write(lock) if lock is not None else planned.report
+        _tell_repair(place, planned, written, form, limit)
 
 
 @history.command("as-of")
@@ -101,17 +101,17 @@ def repair(
 @LIMIT
 def as_of(table: str, time: str, where: str | None, form: Form, limit: int, **named: Any) -> None:
     """Print the versions of TABLE that held at TIME, a value of its start's type (timestamps without zone are UTC)."""
-    place = find(table, **named)
-    from gluehouse.history.check import history_as_of
-    from gluehouse.history.text import parsed
-    from gluehouse.history.versions import refuse_misfit, type_at
+    with found(table, **named) as place:
+        from gluehouse.history.check import history_as_of
+        from gluehouse.history.text import parsed
+        from gluehouse.history.versions import refuse_misfit, type_at
 
-    rows = place.read()
-    refuse_misfit(rows.schema, place.columns)
-    kind = type_at(rows.schema, place.columns.start)
-    assert kind is not None
-    held = history_as_of(rows, parsed(time, kind, place.columns.start), place.columns)
-    show(_where(held, where).orderBy(*[f"`{name}`" for name in place.columns.keys]), form, limit)
+        rows = place.read()
+        refuse_misfit(rows.schema, place.columns)
+        kind = type_at(rows.schema, place.columns.start)
+        assert kind is not None
+        held = history_as_of(rows, parsed(time, kind, place.columns.start), place.columns)
+        show(_where(held, where).orderBy(*[f"`{name}`" for name in place.columns.keys]), form, limit)
 
 
 @history.command("of")
@@ -122,15 +122,15 @@ def as_of(table: str, time: str, where: str | None, form: Form, limit: int, **na
 @LIMIT
 def of_key(table: str, key: str, form: Form, limit: int, **named: Any) -> None:
     """Print all versions of KEY in TABLE: a value, id=1,region=EU, or a JSON object."""
-    place = find(table, **named)
-    from gluehouse.history.text import fields_of, parsed
-    from gluehouse.history.versions import at_path, refuse_misfit
+    with found(table, **named) as place:
+        from gluehouse.history.text import fields_of, parsed
+        from gluehouse.history.versions import at_path, refuse_misfit
 
-    rows = place.read()
-    refuse_misfit(rows.schema, place.columns)
-    for name, text in fields_of(key, place.columns.keys, "the key").items():
-        rows = rows.where(at_path(name) == parsed(text, rows.schema[name].dataType, name))
-    show(rows.orderBy(at_path(place.columns.start), at_path(place.columns.end).asc_nulls_last()), form, limit)
+        rows = place.read()
+        refuse_misfit(rows.schema, place.columns)
+        for name, text in fields_of(key, place.columns.keys, "the key").items():
+            rows = rows.where(at_path(name) == parsed(text, rows.schema[name].dataType, name))
+        show(rows.orderBy(at_path(place.columns.start), at_path(place.columns.end).asc_nulls_last()), form, limit)
 
 
 def gap_rule(place: Place, allowed: bool, events: str | None, time: str | None) -> tuple[Deletes, str]:
@@ -139,25 +139,25 @@ def gap_rule(place: Place, allowed: bool, events: str | None, time: str | None) 
     from gluehouse.history.delta import DeltaLocation
     from gluehouse.history.memory import Memory
 
-    found, how = gaps.NO_DELETE, "nothing deletes, so every gap is unexplained"
+    deletes, how = gaps.NO_DELETE, "nothing deletes, so every gap is unexplained"
     if place.spec is not None:
         committed = DeltaLocation(place.spark, place.location).state().transactions
         stored = Memory(place.spark, place.location, committed, "gluehouse").stored()
-        found = gaps.deletes_in_memory(place.spec, stored)
+        deletes = gaps.deletes_in_memory(place.spec, stored)
         if place.spec.deletes == "absence":
             how = "a gap must start at a remembered snapshot, delete or truncate"
         elif place.spec.delete_flag:
             how = "a gap is a delete unless memory has an upsert inside it"
     elif allowed:
-        found, how = gaps.ANY_DELETE, "deletes are allowed, so no gap is unexplained"
+        deletes, how = gaps.ANY_DELETE, "deletes are allowed, so no gap is unexplained"
     if events is not None:
         spec = place.spec
         at = time or (spec and (spec.effective_at or spec.sequence_by[0])) or place.columns.start.split(".")[-1]
         is_delta = DeltaLocation(place.spark, events).version() is not None
         log = place.spark.read.format("delta" if is_delta else "parquet").load(events)
-        found = gaps.with_events(found, log, place.columns.keys, at, spec.delete_flag if spec else None)
+        deletes = gaps.with_events(deletes, log, place.columns.keys, at, spec.delete_flag if spec else None)
         how = f"a gap must start at a delete of {Path(events).name}" + (", or as memory says" if spec else "")
-    return found, how
+    return deletes, how
 
 
 def _where(rows: DataFrame, condition: str | None) -> DataFrame:
@@ -173,15 +173,15 @@ def _where(rows: DataFrame, condition: str | None) -> DataFrame:
         ) from None
 
 
-def _counts(found: DataFrame) -> dict[str, int]:
+def _counts(broken: DataFrame) -> dict[str, int]:
     from gluehouse.history.check import INVARIANTS
 
-    counted = {row["invariant"]: row["count"] for row in found.groupBy("invariant").count().collect()}
+    counted = {row["invariant"]: row["count"] for row in broken.groupBy("invariant").count().collect()}
     return {name: counted.get(name, 0) for name in INVARIANTS}
 
 
-def _examples(found: DataFrame, limit: int) -> DataFrame:
-    ordered = found.orderBy("key", "effective_from", "effective_to")
+def _examples(broken: DataFrame, invariant: str, limit: int) -> DataFrame:
+    ordered = broken.where(broken["invariant"] == invariant).orderBy("key", "effective_from", "effective_to")
     return ordered.limit(limit) if limit else ordered
 
 
@@ -213,12 +213,11 @@ def _flat(frame: DataFrame) -> DataFrame:
     return frame.select("key.*", *rest)
 
 
-def _tell_repair(place: Place, planned: Any, written: Any, form: Form, limit: int) -> None:
+def _tell_repair(place: Place, planned: Repair, report: RepairReport, form: Form, limit: int) -> None:
     from pyspark.sql import functions as F
 
     from gluehouse.history.repair import CHANGED, MOVED
 
-    report = written or planned.report
     touched = planned.touched().select(
         "key",
         F.col("start").alias("effective_from"),

@@ -23,6 +23,7 @@ from gluehouse.spec.pipeline import TABLE_NAME, CompiledPipeline
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from gluehouse.history.delta import TableState
     from gluehouse.history.lock import LockPort
     from gluehouse.history.versions import VersionColumns
 
@@ -59,7 +60,7 @@ _OPTIONS = [
 
 
 def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What every command takes to say which table it means; ``find`` takes the values."""
+    """What every command takes to say which table it means; ``found`` takes the values."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -101,15 +102,25 @@ class Place:
             )
 
 
-def find(table: str, pipeline: str | None, keys: str | None, stack: str | None, root: Path, **named: Any) -> Place:
-    """Raises ConfigError GH1470 to GH1473, GH1061, and SetupError GH75xx."""
+@contextmanager
+def found(
+    table: str, pipeline: str | None, keys: str | None, stack: str | None, root: Path, jars: Path | None, **named: Any
+) -> Iterator[Place]:
+    """The table, with settings of the session that suit its size while it is looked at.
+
+    Raises ConfigError GH1470 to GH1473, GH1061, and SetupError GH75xx.
+    """
     environment = Environment.from_json(stacks.outputs(stack)["Environment"]) if stack else None
     location, name = _location(table, environment)
     spec = _spec(root, pipeline, name)
-    jars = named.pop("jars")
     spark = open_session(location, root, jars)
-    columns = _columns(spec, keys, **named)
-    return Place(spark, location, columns, _version(spark, location), spec, name, environment)
+    from gluehouse.history.delta import options
+    from gluehouse.history.small import QUICK, SMALL_BYTES
+
+    state = _state(spark, location)
+    quick = QUICK if state.size <= SMALL_BYTES else {}
+    with options(spark, **{**quick, "spark.sql.session.timeZone": "UTC"}):
+        yield Place(spark, location, _columns(spec, keys, **named), state.version or 0, spec, name, environment)
 
 
 def is_local(location: str) -> bool:
@@ -171,13 +182,13 @@ def _columns(spec: HistorySpec | None, keys: str | None, layout: str, **named: s
     return columns
 
 
-def _version(spark: SparkSession, location: str) -> int:
+def _state(spark: SparkSession, location: str) -> TableState:
     from py4j.protocol import Py4JJavaError
 
     from gluehouse.history.delta import DeltaLocation
 
     try:
-        version = DeltaLocation(spark, location).version()
+        state = DeltaLocation(spark, location).state()
     except Py4JJavaError as error:
         kind = error.java_exception.getClass().getSimpleName()
         raise SetupError(
@@ -185,6 +196,6 @@ def _version(spark: SparkSession, location: str) -> int:
             f"{location} was not read: {kind}.",
             "Look at credentials, region and the name; the same table must be readable by Spark.",
         ) from error
-    if version is None:
+    if state.version is None:
         raise ConfigError("GH1473", f"there is no Delta table at {location}.", "Correct the path or URI.")
-    return version
+    return state

@@ -23,7 +23,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from gluehouse.history.digest import digest64
-from gluehouse.history.versions import VersionColumns, as_versions, has_null, put
+from gluehouse.history.versions import VersionColumns, as_versions, has_null, put, refuse_misfit
 
 MOVED = {
     "null_key": "a key column is NULL",
@@ -55,6 +55,7 @@ def plan_repair(
 
     ``tracked``: the columns to compare for ``merge_equal``; None: all payload. Raises ConfigError GH1470.
     """
+    refuse_misfit(table.schema, columns, tracked or ())
     names = columns.payload(table.schema) if tracked is None else list(tracked)
     loaded = F.col(f"`{columns.loaded}`") if columns.loaded else F.lit(None)
     rows = as_versions(

@@ -85,9 +85,9 @@ def type_at(table: T.StructType, path: str) -> T.DataType | None:
     return kind
 
 
-def refuse_misfit(table: T.StructType, columns: VersionColumns) -> None:
+def refuse_misfit(table: T.StructType, columns: VersionColumns, more: Sequence[str] = ()) -> None:
     """Raises ConfigError GH1470 where a column is missing, or of a type that cannot be what it is said to be."""
-    named = [*columns.keys, columns.start, columns.end, columns.current, columns.surrogate, columns.loaded]
+    named = [*columns.keys, columns.start, columns.end, columns.current, columns.surrogate, columns.loaded, *more]
     missing = sorted({name for name in named if name is not None and type_at(table, name) is None})
     if missing:
         raise ConfigError(
