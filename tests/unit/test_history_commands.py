@@ -68,13 +68,18 @@ def test_a_pipeline_tells_keys_and_surrogate_key_and_options_come_before_it() ->
 def test_jars_come_from_the_folder_named_else_from_the_checkout_and_those_of_s3_only_where_needed(
     tmp_path: Path,
 ) -> None:
-    for name in ("delta/d.jar", "base/s3.jar", "extra/x.jar"):
-        jar = tmp_path / ".cache/jars/glue-5.1" / name
+    for name in ("glue-5.1/delta/d.jar", "glue-5.1/base/s3.jar", "glue-5.1/extra/x.jar", "glue-6.0/delta/d6.jar"):
+        jar = tmp_path / ".cache/jars" / name
         jar.parent.mkdir(parents=True)
         jar.touch()
-    assert [jar.name for jar in session.jars(tmp_path, None, False)] == ["d.jar"]
-    assert [jar.name for jar in session.jars(tmp_path, None, True)] == ["d.jar", "s3.jar"]
-    assert [jar.name for jar in session.jars(tmp_path, tmp_path / ".cache", False)] == ["s3.jar", "d.jar", "x.jar"]
+
+    def names(folder: Path | None, remote: bool, spark: str) -> list[str]:
+        return [jar.name for jar in session.jars(tmp_path, folder, remote, spark)]
+
+    assert names(None, False, "3.5.6") == ["d.jar"]
+    assert names(None, True, "3.5.6") == ["d.jar", "s3.jar"]
+    assert names(None, False, "4.1.1") == ["d6.jar"]
+    assert names(tmp_path / ".cache/jars/glue-5.1", False, "4.1.1") == ["s3.jar", "d.jar", "x.jar"]
 
 
 def test_values_are_printed_whole_and_control_characters_shown() -> None:

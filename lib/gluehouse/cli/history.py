@@ -123,13 +123,15 @@ def as_of(table: str, time: str, where: str | None, form: Form, limit: int, **na
 def of_key(table: str, key: str, form: Form, limit: int, **named: Any) -> None:
     """Print all versions of KEY in TABLE: a value, id=1,region=EU, or a JSON object."""
     with found(table, **named) as place:
+        from pyspark.sql import functions as F
+
         from gluehouse.history.text import fields_of, parsed
         from gluehouse.history.versions import at_path, refuse_misfit
 
         rows = place.read()
         refuse_misfit(rows.schema, place.columns)
         for name, text in fields_of(key, place.columns.keys, "the key").items():
-            rows = rows.where(at_path(name) == parsed(text, rows.schema[name].dataType, name))
+            rows = rows.where(F.col(f"`{name}`") == parsed(text, rows.schema[name].dataType, name))
         show(rows.orderBy(at_path(place.columns.start), at_path(place.columns.end).asc_nulls_last()), form, limit)
 
 
@@ -168,8 +170,9 @@ def _where(rows: DataFrame, condition: str | None) -> DataFrame:
     try:
         return rows.where(condition)
     except (AnalysisException, ParseException) as error:
+        condition_of = getattr(error, "getCondition", error.getErrorClass)  # PySpark 4 has renamed it
         raise ConfigError(
-            "GH1475", f"--where is not understood: {error.getErrorClass()}.", "Write a SQL condition on its columns."
+            "GH1475", f"--where is not understood: {condition_of()}.", "Write a SQL condition on its columns."
         ) from None
 
 

@@ -26,6 +26,8 @@ SETTINGS = {
     "spark.sql.extensions": EXTENSION,
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
 }
+# What `make setup` calls the folder of jars for a Spark.
+PROFILES = {"3": "glue-5.1", "4": "glue-6.0"}
 HINT = "In a checkout: `make setup`."
 
 
@@ -35,6 +37,7 @@ def open_session(location: str, root: Path, folder: Path | None) -> SparkSession
     Raises SetupError GH7501 (no PySpark), GH7502 (no Delta), GH7503 (Spark does not start).
     """
     try:
+        from pyspark import __version__ as spark_version
         from pyspark.errors import PySparkException
         from pyspark.sql import SparkSession
     except ImportError:
@@ -50,7 +53,7 @@ def open_session(location: str, root: Path, folder: Path | None) -> SparkSession
         os.environ["JAVA_HOME"] = chosen
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     settings = {**SETTINGS, **(s3a.settings() if remote else {})}
-    found = jars(root, folder, remote)
+    found = jars(root, folder, remote, spark_version)
     if found:
         settings["spark.jars"] = ",".join(map(str, found))
     builder = SparkSession.builder.appName("gluehouse history")
@@ -71,12 +74,13 @@ def open_session(location: str, root: Path, folder: Path | None) -> SparkSession
     return spark
 
 
-def jars(root: Path, folder: Path | None, remote: bool) -> list[Path]:
+def jars(root: Path, folder: Path | None, remote: bool, spark_version: str) -> list[Path]:
     """Every jar below ``folder``; without one those that `make setup` fetched, of S3 only where it is needed."""
     if folder is not None:
         return sorted(folder.rglob("*.jar"))
     parts = ("delta", "base") if remote else ("delta",)
-    return [jar for part in parts for jar in sorted((root / ".cache/jars/glue-5.1" / part).glob("*.jar"))]
+    fetched = root / ".cache/jars" / PROFILES.get(spark_version.split(".")[0], "")
+    return [jar for part in parts for jar in sorted((fetched / part).glob("*.jar"))]
 
 
 def _java_home(root: Path) -> str | None:

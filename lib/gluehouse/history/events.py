@@ -122,12 +122,12 @@ def at_column(layout: Layout) -> Column:
 
 def is_delete(layout: Layout) -> Column:
     flag = layout.spec.delete_flag
-    return _among(flag.column, flag.values) if flag else F.lit(False)
+    return among(flag.column, flag.values) if flag else F.lit(False)
 
 
 def is_truncate(layout: Layout) -> Column:
     flag = layout.spec.delete_flag
-    return _among(flag.column, flag.truncates) if flag and flag.truncates else F.lit(False)
+    return among(flag.column, flag.truncates) if flag and flag.truncates else F.lit(False)
 
 
 def broken_rule(batch: DataFrame, layout: Layout, late_before: Column | None) -> Column:
@@ -178,7 +178,7 @@ def key_is_legible(layout: Layout) -> Column:
     return ~_any_null([F.col(f"`{n}`") for n in layout.spec.keys])
 
 
-def _among(column: str, values: tuple[object, ...]) -> Column:
+def among(column: str, values: tuple[object, ...]) -> Column:
     """Whether the column has one of the values. Each is compared as what it is, text, number, boolean or date: side by
     side in an IN they would take one type, and in ANSI mode a text that is no number would be an error."""
     name = "`" + column.replace("`", "``") + "`"

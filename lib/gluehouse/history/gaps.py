@@ -20,6 +20,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from gluehouse.errors import ConfigError
+from gluehouse.history.events import among
 from gluehouse.history.value import typed
 from gluehouse.history.versions import key_struct
 from gluehouse.spec.history import DeleteFlag, HistorySpec
@@ -126,7 +127,7 @@ def with_events(
             "name the time of the events by --events-time, and give them the table's key columns.",
         )
     if flag is not None and flag.column in events.columns:
-        events = events.where(F.col(f"`{flag.column}`").isin([*flag.values, *flag.truncates]))
+        events = events.where(among(flag.column, (*flag.values, *flag.truncates)))
     at = F.col(f"`{time}`").alias("at")
     nobody = F.lit(True)
     for name in keys:

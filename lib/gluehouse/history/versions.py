@@ -87,8 +87,9 @@ def type_at(table: T.StructType, path: str) -> T.DataType | None:
 
 def refuse_misfit(table: T.StructType, columns: VersionColumns, more: Sequence[str] = ()) -> None:
     """Raises ConfigError GH1470 where a column is missing, or of a type that cannot be what it is said to be."""
-    named = [*columns.keys, columns.start, columns.end, columns.current, columns.surrogate, columns.loaded, *more]
-    missing = sorted({name for name in named if name is not None and type_at(table, name) is None})
+    plain = {name for name in (*columns.keys, columns.surrogate, columns.loaded, *more) if name}
+    paths = {path for path in (columns.start, columns.end, columns.current) if path}
+    missing = sorted((plain - {*table.fieldNames()}) | {path for path in paths if type_at(table, path) is None})
     if missing:
         raise ConfigError(
             "GH1470",
