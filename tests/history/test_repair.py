@@ -293,11 +293,12 @@ def test_a_table_of_ours_gets_its_flags_and_copies_mended_and_everything_else_is
     spec = HistorySpec(keys="k", sequence_by="s")
     apply_batch(spark, path, small_frame(spark, [("x", "A", 1)], "k string, v string, s int"), spec, "b1")
     columns = PRESETS["gluehouse"].named(["k"])
-    spark.sql(f"INSERT INTO delta.`{path}` SELECT * FROM delta.`{path}`")
+    read_history(spark, path).write.format("delta").mode("append").save(path)
     with lock_beside(path) as lock:
         assert Repair(spark, path, columns).write(lock).moved == {"exact_copy": 1}
     assert read_history(spark, path).count() == 1
-    spark.sql(f"INSERT INTO delta.`{path}` SELECT k, 'B', 4, NULL, true, batch_id, loaded_at FROM delta.`{path}`")
+    later = read_history(spark, path).withColumn("effective_from", F.lit(4))
+    later.write.format("delta").mode("append").save(path)
     version = DeltaLocation(spark, path).version()
     with lock_beside(path) as lock, pytest.raises(HistoryRefused, match=r"GH4201.*closed"):
         Repair(spark, path, columns).write(lock)
