@@ -39,6 +39,8 @@ SESSION = {
     # Else a date that Spark 2 would have read otherwise ends the run, where the row should be set aside.
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # Spark 3.5 refuses to write a date before 1582 or a timestamp before 1900; Spark 4 does not.
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
 }
 

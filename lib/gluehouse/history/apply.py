@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from gluehouse.errors import ConfigError
 from gluehouse.history.changes import ChangeSet, Current, plan
-from gluehouse.history.delta import DeltaLocation, TableState, options
+from gluehouse.history.delta import OLD_TIMES, DeltaLocation, TableState, options
 from gluehouse.history.events import undecided_rows
 from gluehouse.history.lock import FileLock, LockPort, lock_beside
 from gluehouse.history.memory import Memory, app_id
@@ -45,7 +45,7 @@ def apply_batch(
     GH4101 type change), LockError (GH6001 held, GH6002 lost). Nothing is changed then.
     """
     location = location.rstrip("/")
-    with nullcontext(lock) if lock is not None else _own_lock(location) as held:
+    with options(spark, **OLD_TIMES), nullcontext(lock) if lock is not None else _own_lock(location) as held:
         target = Target(spark, location, batch_id, held, app)
         changes = plan(
             target.current(),

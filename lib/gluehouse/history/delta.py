@@ -13,6 +13,11 @@ from pyspark.sql import functions as F
 from gluehouse.history.small import SMALL_BYTES
 
 TXN = "spark.databricks.delta.write."
+# Spark 3.5 refuses dates before 1582 and timestamps before 1900, lest Spark 2 or an old Hive read the file; 4 does not.
+OLD_TIMES = {
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
+}
 
 
 @dataclass(frozen=True)
