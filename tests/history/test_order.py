@@ -43,6 +43,10 @@ CASES: dict[str, tuple[HistorySpec, Rules]] = {
         Rules(untracked=("u",)),
     ),
     "tie-breaker": (HistorySpec(keys="k", sequence_by="s", deletes=FLAG, tie_breaker="tie"), Rules()),
+    "deletion vectors": (
+        HistorySpec(keys="k", sequence_by="s", deletes=FLAG, untracked=["u"], deletion_vectors=True),
+        Rules(untracked=("u",)),
+    ),
     "type 1": (HistorySpec(type=1, keys="k", sequence_by="s", deletes=FLAG), Rules(type=1)),
     "type 1, ignored nulls": (
         HistorySpec(type=1, keys="k", sequence_by="s", deletes=FLAG, ignore_nulls=True),

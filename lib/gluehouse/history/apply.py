@@ -17,7 +17,7 @@ from gluehouse.history.lock import FileLock, LockPort, lock_beside
 from gluehouse.history.memory import Memory, app_id
 from gluehouse.history.result import HistoryResult, Snapshot
 from gluehouse.history.small import QUICK, one_row
-from gluehouse.history.store import PlanFile, Write, held_plan, write_table
+from gluehouse.history.store import PlanFile, Write, held_plan, switch_on_deletion_vectors, write_table
 from gluehouse.history.surrogate import retired_keys, with_surrogates
 from gluehouse.spec.history import HistorySpec
 
@@ -46,6 +46,8 @@ def apply_batch(
     """
     location = location.rstrip("/")
     with options(spark, **OLD_TIMES), nullcontext(lock) if lock is not None else _own_lock(location) as held:
+        if spec.deletion_vectors:
+            switch_on_deletion_vectors(DeltaLocation(spark, location))
         target = Target(spark, location, batch_id, held, app)
         changes = plan(
             target.current(),

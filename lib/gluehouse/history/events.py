@@ -26,7 +26,8 @@ class Events(NamedTuple):
 
     ``rejected``: batch rows with rule and reason. ``rejects``, ``illegible``, ``truncations``: how many rows are set
     aside, how many of them without a legible key, and how many are truncates; ``rows``: how many there are in all;
-    ``first``: the earliest time of an event, as collected. All are None where the batch is not ``held``.
+    ``first``: the earliest time of an event; ``low``, ``high``: the range of the keys' first column; all of these as
+    collected. All are None where the batch is not ``held``.
     """
 
     judged: DataFrame
@@ -36,6 +37,8 @@ class Events(NamedTuple):
     truncations: int | None = None
     rows: int | None = None
     first: Any = None
+    low: Any = None
+    high: Any = None
     held: bool = False
 
     @property
@@ -65,6 +68,7 @@ def split_events(batch: DataFrame, layout: Layout, newest: Column | None, hold: 
         return parts
     refused = F.col("rule").isNotNull()
     at = F.when(~refused, portable(F.col("at"), layout.at))
+    leading = F.when(~refused, portable(F.col("key").getField(layout.keys[0].name), layout.keys[0].dataType))
     kept, counts = held(
         judged,
         "batch",
@@ -73,6 +77,8 @@ def split_events(batch: DataFrame, layout: Layout, newest: Column | None, hold: 
         truncations=F.count(F.when(~refused & F.col("is_truncate"), 1)),
         rows=F.count(F.lit(1)),
         first=F.min(at),
+        low=F.min(leading),
+        high=F.max(leading),
     )
     return parts._replace(judged=kept, held=True, **counts)
 

@@ -11,6 +11,7 @@ writers (``OptimisticTransaction.writeFiles``, ``commit``), which versions 3.3.2
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 from gluehouse.history.delta import DeltaLocation, options
 
@@ -68,6 +70,25 @@ class FileCommit:
             and properties.get("delta.enableChangeDataFeed", "false") != "true"
             and properties.get("delta.columnMapping.mode", "none") == "none"
         )
+
+    def add_columns(self, fields: list[T.StructField]) -> None:
+        """Give the table more columns, at its end; before anything is written."""
+        if not fields:
+            return
+        was = self._transaction.metadata()
+        schema = json.loads(str(was.schemaString()))
+        schema["fields"] += [T.StructField(f.name, f.dataType).jsonValue() for f in fields]
+        now = was.copy(
+            was.id(),
+            was.name(),
+            was.description(),
+            was.format(),
+            json.dumps(schema),
+            was.partitionColumns(),
+            was.configuration(),
+            was.createdTime(),
+        )
+        self._transaction.updateMetadata(now, False)
 
     def touched(self, places: DataFrame) -> list[Touched]:
         """``places``: the file (URL) of each row that goes. The files, with what Delta knows of each."""

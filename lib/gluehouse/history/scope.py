@@ -12,6 +12,7 @@ from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 from gluehouse.errors import HistoryRefused
 from gluehouse.history import snapshot as snapshots
@@ -56,8 +57,9 @@ class Known:
         self.visible, self.memory = visible, memory
         self.old = None if visible is None else self._versions(visible)
 
-    def old_of(self, touched: DataFrame, few: bool, since: Column | None) -> DataFrame | None:
-        """The touched keys' versions, of those that closed before ``since`` none. ``few``: send the keys to every task.
+    def old_of(self, touched: DataFrame, few: bool, since: Column | None, within: Column | None) -> DataFrame | None:
+        """The touched keys' versions, of those that closed before ``since`` none. ``few``: send the keys to every task;
+        ``within``: a condition that all touched keys fulfil.
 
         Keys are matched column by column, not as a struct: Spark's join on plain columns is several times as fast.
         """
@@ -67,6 +69,8 @@ class Known:
         if since is not None:
             # In this form Delta skips files by it: those of closed versions by their statistics, current ones never.
             rows = rows.where(F.col("effective_to").isNull() | (F.col("effective_to") >= since))
+        if within is not None:
+            rows = rows.where(within)
         names = self.layout.keys.fieldNames()
         mine = touched.select(*[F.col("key").getField(n).alias(f"__key_{n}") for n in names])
         same = [typed(F.col(f"`{n}`"), self.layout.keys[n].dataType) == F.col(f"`__key_{n}`") for n in names]
@@ -204,10 +208,11 @@ class Scope:
         fresh: list[tuple[str, DataFrame]],
         all_touched: bool,
         since: Column | None = None,
+        within: Column | None = None,
     ) -> None:
         """Take the touched keys' slice. ``touched``: keys; ``fresh``: this batch's marks, each with its src (key
         or, for all touched keys, none; at, seq); ``all_touched``: every key of ``events`` is; ``since``: the batch's
-        earliest time, where versions that closed before it cannot matter."""
+        earliest time, where versions that closed before it cannot matter; ``within``: what all touched keys fulfil."""
         self._layout = known.layout
         self.since = None if known.small else since
         self.small = known.small or count <= SMALL_KEYS
@@ -228,7 +233,7 @@ class Scope:
         def of_each(marks: DataFrame) -> DataFrame:
             return touched.crossJoin(marks.hint("shuffle_replicate_nl") if self.small else F.broadcast(marks))
 
-        self.old = of_touched(known.old) if known.small else known.old_of(touched, few, self.since)
+        self.old = of_touched(known.old) if known.small else known.old_of(touched, few, self.since, within)
         if cut and self.old is not None:
             self.old = held(self.old)[0]
         self.memory = of_touched(known.remembered("event"))
@@ -278,8 +283,8 @@ def scope_of_events(scope: Scope, known: Known, parts: Events) -> None:
     if parts.held and not fresh:
         # No more keys than rows; that many are few, so counting them would cost more than it could save.
         since = literal(parts.first, known.layout.at) if settled else None
-        keys = touched.coalesce(1).distinct()
-        scope.narrow(known, keys, parts.rows or 0, parts.accepted, fresh, all_touched=True, since=since)
+        keys, within = touched.coalesce(1).distinct(), key_range(known.layout, parts.low, parts.high)
+        scope.narrow(known, keys, parts.rows or 0, parts.accepted, fresh, all_touched=True, since=since, within=within)
         return
     at = portable(F.col("at"), known.layout.at)
     touched = scope.keep(touched.distinct())
@@ -289,6 +294,16 @@ def scope_of_events(scope: Scope, known: Known, parts: Events) -> None:
     found = touched.agg(F.count(F.lit(1)).alias("keys")).crossJoin(first).collect()[0]
     since = literal(found["first"], known.layout.at) if settled else None
     scope.narrow(known, touched, found["keys"], parts.accepted, fresh, all_touched=True, since=since)
+
+
+def key_range(layout: Layout, low: Any, high: Any) -> Column | None:
+    """The condition that a row's key lies in a range of its first column, by which Delta and Parquet skip files and row
+    groups; None where their statistics cannot be trusted to order values as Spark does."""
+    field = layout.keys[0]
+    plain = isinstance(field.dataType, T.IntegralType | T.DecimalType | T.DateType | T.TimestampType)
+    if low is None or not (plain or field.dataType == T.StringType()):
+        return None
+    return F.col(f"`{field.name}`").between(literal(low, field.dataType), literal(high, field.dataType))
 
 
 def scope_of_snapshot(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
@@ -17,9 +17,10 @@ from gluehouse.history.lock import LockPort
 from gluehouse.history.memory import SUFFIX, fitted
 from gluehouse.history.small import PLACE_COLUMN, held
 from gluehouse.history.surrogate import is_new
-from gluehouse.history.value import typed
+from gluehouse.history.value import type_text, typed
 
 ACTION = "__action"
+DELETION_VECTORS = "delta.enableDeletionVectors"
 # A table with deletion vectors marks rows as gone while they are at most this share of their files.
 MARKED_SHARE = 0.3
 # Up to this many touched keys are sent to every task, so that the table itself is not shuffled.
@@ -122,7 +123,7 @@ def write_table(write: Write) -> tuple[str, str]:
         _append(write)
         return "append", "no row of the table changes"
     commit = FileCommit(write.table)
-    if not write.layout.added and commit.fits():
+    if commit.fits():
         return _by_files(write, commit)
     if not write.counts["history"] and not _has_deletion_vectors(write):
         # MERGE reads the touched files twice and shuffles them; this reads all current files once and shuffles nothing.
@@ -141,6 +142,7 @@ def _by_files(write: Write, commit: FileCommit) -> tuple[str, str]:
     rows = visible_rows(write.plan, write.layout, write.batch_id)
     fresh = rows.where(F.col(ACTION) != "delete").drop(ACTION)
     going = write.plan.where(F.col("action").isin("update", "delete")).select("row.place.file", "row.place.row")
+    commit.add_columns([field for field in fresh.schema.fields if field.name in write.layout.added])
     files = commit.touched(going.select("file"))
     there = sum(file.rows for file in files)
     counted = all(file.rows >= 0 for file in files)
@@ -150,8 +152,7 @@ def _by_files(write: Write, commit: FileCommit) -> tuple[str, str]:
         strategy, why = "mark", f"{changed} of {there} rows in {len(files)} files go into deletion vectors"
     else:
         commit.drop(files)
-        staying = _staying(write, commit, files, rows).select(*[F.col(f"`{n}`") for n in fresh.columns])
-        commit.add(staying.unionByName(fresh))
+        commit.add(_staying(write, commit, files, rows).unionByName(fresh))
         strategy, why = "rewrite_files", f"{changed} rows in {len(files)} files change"
     commit.commit(write.transaction, counts["inserted"], counts["updated"], counts["deleted"], write.check)
     return strategy, why
@@ -168,11 +169,32 @@ def _staying(write: Write, commit: FileCommit, files: list[Touched], rows: DataF
     going = rows.where(F.col(ACTION) != "insert").select(*[F.col(f"`{n}`") for n in identity])
     if write.counts["updated"] + write.counts["deleted"] <= BROADCAST_KEYS:
         going = F.broadcast(going)
-    return there.join(going, on=identity, how="left_anti")
+    return _in_columns(there.join(going, on=identity, how="left_anti"), rows.drop(ACTION).schema)
+
+
+def _in_columns(there: DataFrame, schema: T.StructType) -> DataFrame:
+    """Rows of the table in its columns and types as they will be."""
+    have = {f.name: f.dataType for f in there.schema.fields}
+    return there.select(
+        *[
+            (
+                fitted(F.col(f"`{f.name}`"), have[f.name], f.dataType)
+                if f.name in have
+                else typed(F.lit(None), f.dataType)
+            ).alias(f.name)
+            for f in schema.fields
+        ]
+    )
+
+
+def switch_on_deletion_vectors(table: DeltaLocation) -> None:
+    """Let a table that has none have deletion vectors, once, in a commit of its own. No table: nothing to do yet."""
+    if table.version() is not None and table.properties().get(DELETION_VECTORS) != "true":
+        table.spark.sql(f"ALTER TABLE {table.identifier} SET TBLPROPERTIES ('{DELETION_VECTORS}' = 'true')")
 
 
 def _has_deletion_vectors(write: Write) -> bool:
-    return write.table.properties().get("delta.enableDeletionVectors", "false") == "true"
+    return write.table.properties().get(DELETION_VECTORS, "false") == "true"
 
 
 def visible_rows(plan: DataFrame, layout: Layout, batch_id: str) -> DataFrame:
@@ -199,12 +221,16 @@ def _append(write: Write) -> None:
     writer = rows.write.format("delta").mode("append").partitionBy("is_current")
     if write.layout.added:
         writer = writer.option("mergeSchema", "true")
+    if write.before is None and write.layout.spec.deletion_vectors:
+        writer = writer.option(DELETION_VECTORS, "true")
     write.check()
     _named(writer, write).save(write.table.path)
 
 
 def _merge(write: Write) -> None:
     rows = visible_rows(write.plan, write.layout, write.batch_id)
+    if write.layout.added:
+        write = _with_columns(write, [field for field in rows.schema.fields if field.name in write.layout.added])
     names = write.layout.visible_columns()
     identity = [*write.layout.keys.fieldNames(), "effective_from"]
     on = [f"t.`{n}` = s.`{n}`" for n in identity]
@@ -213,9 +239,8 @@ def _merge(write: Write) -> None:
         on.insert(0, "t.is_current = true")
     view = "gluehouse_history_changes"
     rows.createOrReplaceTempView(view)
-    evolve = "WITH SCHEMA EVOLUTION " if write.layout.added else ""
     statement = (
-        f"MERGE {evolve}INTO {write.table.identifier} t USING {view} s ON {' AND '.join(on)} "
+        f"MERGE INTO {write.table.identifier} t USING {view} s ON {' AND '.join(on)} "
         f"WHEN MATCHED AND s.{ACTION} = 'delete' THEN DELETE "
         f"WHEN MATCHED THEN UPDATE SET {', '.join(f't.`{n}` = s.`{n}`' for n in names)} "
         f"WHEN NOT MATCHED THEN INSERT ({', '.join(f'`{n}`' for n in names)}) "
@@ -232,25 +257,25 @@ def _merge(write: Write) -> None:
         write.spark.catalog.dropTempView(view)
 
 
+def _with_columns(write: Write, fields: list[T.StructField]) -> Write:
+    """Add columns in a commit of their own, as Delta 3.3's MERGE cannot; NULL in every row, they change nothing yet."""
+    write.check()
+    told = ", ".join(f"`{f.name}` {type_text(f.dataType)}" for f in fields)
+    write.spark.sql(f"ALTER TABLE {write.table.identifier} ADD COLUMNS ({told})")
+    return replace(write, before=write.table.version())
+
+
 def _replace(write: Write, where: str | None) -> None:
     """The rows that stay and the changed ones, in one overwriting commit of all rows, or of those ``where``."""
     layout = write.layout
     rows = visible_rows(write.plan, layout, write.batch_id)
     identity = [*layout.keys.fieldNames(), "effective_from"]
-    kinds = {f.name: f.dataType for f in rows.schema.fields}
     there = write.visible
     if there is None:
         there = write.spark.read.format("delta").load(write.table.path)
     if where:
         there = there.where(where)
-    staying = there.select(
-        *[
-            fitted(F.col(f"`{n}`"), there.schema[n].dataType, kinds[n]).alias(n)
-            if n in there.columns
-            else typed(F.lit(None), kinds[n]).alias(n)
-            for n in layout.visible_columns()
-        ]
-    )
+    staying = _in_columns(there, rows.drop(ACTION).schema)
     gone = rows.where(F.col(ACTION) != "insert").select(*[F.col(f"`{n}`") for n in identity])
     fresh = rows.where(F.col(ACTION) != "delete").drop(ACTION)
     if write.counts["updated"] + write.counts["deleted"] <= BROADCAST_KEYS:

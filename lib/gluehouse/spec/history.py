@@ -68,6 +68,7 @@ class HistorySpec(_Frozen):
     surrogate_key: SurrogateKey | None = None
     lateness: timedelta | None = None
     breaker: Breaker = Breaker()
+    deletion_vectors: bool = False
 
     @field_validator("untracked", mode="before")
     @classmethod
