@@ -57,7 +57,7 @@ def figures(cell: Mapping[str, Any]) -> Figures | None:
         # A database file changes in place, so its size says nothing of what was written.
         written=first["write_calls"] or 0 if native else sum(first["written"].values()),
         memory=first["written"]["memory"],
-        read=first["engine"].get("input_bytes", first["read_calls"]),
+        read=last["read_calls"],
         added=first["commits"]["added"],
         removed=first["commits"]["removed"],
         masked=first["commits"]["masked"],
