@@ -25,11 +25,13 @@ def run_all(bench: Bench, file: Path, full: bool, again: bool, only: str, say: S
     say(f"{len(missing)} of {len(cells)} cells to measure; results: {file}")
     for number, cell in enumerate(missing, start=1):
         load = os.getloadavg()[0]
-        spent = (time.monotonic() - began) / 60
-        say(f"[{number}/{len(missing)}, {spent:.0f} min] {cell.name}" + (f" (load {load:.1f})" if load > 1.5 else ""))
+        say(
+            f"[{number}/{len(missing)}, {_minutes(began):.0f} min] {cell.name}"
+            + (f", load {load:.1f}" if load > 2 else "")
+        )
         results.add(cell.name, {**bench.run(cell), "load_before": round(load, 2)})
     publish(file, say)
-    say(f"{len(missing)} cells in {(time.monotonic() - began) / 60:.1f} minutes")
+    say(f"{len(missing)} cells in {_minutes(began):.1f} minutes")
 
 
 def publish(file: Path, say: Say) -> None:
@@ -42,6 +44,10 @@ def publish(file: Path, say: Say) -> None:
     for one in targets(measured):
         say(f"{words[one.reached]}  {one.title}: {one.found} (wanted: {one.wanted})")
     say(f"report: {file.with_suffix('.md')}")
+
+
+def _minutes(began: float) -> float:
+    return (time.monotonic() - began) / 60
 
 
 def _known(results: Results, cell: Cell) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ class Bench:
             worker.order("observe")
             for number, table in enumerate(tables):
                 order = {"table": str(table), "batch": str(batch), "batch_id": timed.name}
-                run = _watched(table, lambda order=order: worker.measured("apply", **order))  # type: ignore[misc]
+                run = _watched(table, partial(worker.measured, "apply", **order))
                 run["engine"] = worker.order("observe")["said"]
                 found["runs"].append(run)
                 self.say(f"  {'warm ' if number else 'first'} {line(run)}")
