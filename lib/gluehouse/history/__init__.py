@@ -8,11 +8,13 @@
 
 from gluehouse.history.apply import Target, apply_batch, apply_changes, read_history
 from gluehouse.history.changes import ChangeSet, Current, plan
+from gluehouse.history.compaction import Compacted, compact_memory
 from gluehouse.history.lock import FileLock, LockPort
 from gluehouse.history.result import HistoryResult, Snapshot
 
 __all__ = [
     "ChangeSet",
+    "Compacted",
     "Current",
     "FileLock",
     "HistoryResult",
@@ -21,6 +23,7 @@ __all__ = [
     "Target",
     "apply_batch",
     "apply_changes",
+    "compact_memory",
     "plan",
     "read_history",
 ]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import replace
-from urllib.parse import urlparse
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from gluehouse.errors import ConfigError
 from gluehouse.history.changes import ChangeSet, Current, plan
+from gluehouse.history.compaction import compact_if_due
 from gluehouse.history.delta import OLD_TIMES, DeltaLocation, TableState, options
 from gluehouse.history.events import undecided_rows
-from gluehouse.history.lock import FileLock, LockPort, lock_beside
+from gluehouse.history.lock import LockPort, lock_of
 from gluehouse.history.memory import Memory, app_id
 from gluehouse.history.result import HistoryResult, Snapshot
 from gluehouse.history.small import QUICK, one_row
@@ -45,7 +44,7 @@ def apply_batch(
     GH4101 type change), LockError (GH6001 held, GH6002 lost). Nothing is changed then.
     """
     location = location.rstrip("/")
-    with options(spark, **OLD_TIMES), nullcontext(lock) if lock is not None else _own_lock(location) as held:
+    with options(spark, **OLD_TIMES), nullcontext(lock) if lock is not None else lock_of(location) as held:
         if spec.deletion_vectors:
             switch_on_deletion_vectors(DeltaLocation(spark, location))
         target = Target(spark, location, batch_id, held, app)
@@ -98,9 +97,13 @@ def apply_changes(target: Target, changes: ChangeSet) -> HistoryResult:
     small = changes.known.small
     try:
         with options(target.spark, **QUICK) if small else nullcontext():
-            return _apply(target, changes)
+            found = _apply(target, changes)
     finally:
         changes.close()
+    if found.memory_version is not None:
+        late_before, spec = changes.scope.late_before, changes.layout.spec
+        compact_if_due(target.memory, target.location, spec, target.lock, late_before, small, found.warnings)
+    return found
 
 
 def _apply(target: Target, changes: ChangeSet) -> HistoryResult:
@@ -190,14 +193,3 @@ def _with_rejected(
     if undecided is not None:
         rejected = rejected.unionByName(undecided)
     return replace(found, rejected=rejected, rejected_count=count)
-
-
-def _own_lock(location: str) -> FileLock:
-    parts = urlparse(location)
-    if parts.scheme not in ("", "file"):
-        raise ConfigError(
-            "GH1410",
-            f"a history table at {parts.scheme}:// needs a lock.",
-            "pass the table's lock to apply_batch: Delta does not keep two writers apart there.",
-        )
-    return lock_beside(location)

@@ -9,8 +9,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from gluehouse.history.delta import options
-from gluehouse.history.events import Events, split_events
+from gluehouse.history.events import Events, earliest, split_events
 from gluehouse.history.layout import Layout, layout_of
+from gluehouse.history.memory import KINDS
 from gluehouse.history.plan import plan_changes
 from gluehouse.history.result import Snapshot
 from gluehouse.history.scope import Known, Scope, scope_of_events, scope_of_snapshot
@@ -29,7 +30,7 @@ class Current:
 
     visible: DataFrame | None = None
     memory: DataFrame | None = None
-    kinds: frozenset[str] = frozenset({"event", "snapshot", "truncate", "silent", "horizon", "high_water"})
+    kinds: frozenset[str] = KINDS
     stored_bytes: int | None = None
     applied: str | None = None
 
@@ -90,8 +91,9 @@ def plan(
     small = current.stored_bytes is not None and current.stored_bytes + batch_bytes <= SMALL_BYTES
     with options(spark, **QUICK) if small else nullcontext(), Scope() as scope:
         known = Known(spark, layout, visible, current.memory, current.kinds, small)
-        newest = known.newest(current.applied) if spec.lateness is not None else None
-        parts = split_events(batch, layout, newest, hold=batch_bytes <= SMALL_BYTES)
+        newest, pruned = known.bounds(current.applied)
+        scope.late_before = earliest(layout, newest, pruned)
+        parts = split_events(batch, layout, scope.late_before, hold=batch_bytes <= SMALL_BYTES)
         if spec.deletes == "absence":
             allowed = allow_mass_delete or current.applied is not None
             scope_of_snapshot(scope, known, batch, parts, snapshot or Snapshot(), allowed)

@@ -22,11 +22,12 @@ OLD_TIMES = {
 
 @dataclass(frozen=True)
 class TableState:
-    """A table's newest version (None: no table), ``txnAppId`` -> newest ``txnVersion``, and its files' bytes."""
+    """A table's newest version (None: no table), ``txnAppId`` -> newest ``txnVersion``, its files and their bytes."""
 
     version: int | None = None
     transactions: dict[str, int] = field(default_factory=dict)
     size: int = 0
+    files: int = 0
 
 
 class DeltaLocation:
@@ -55,11 +56,11 @@ class DeltaLocation:
             found = told.get().setTransactions().get()
             entries = [found.apply(at) for at in range(int(found.size()))]
             transactions = {str(one.appId()): int(one.version()) for one in entries}
-            size = int(told.get().tableSizeBytes())
+            size, files = int(told.get().tableSizeBytes()), int(told.get().numFiles())
         else:
             transactions = {app: int(one) for app, one in _pairs(snapshot.transactions())}
-            size = int(snapshot.sizeInBytes())
-        return TableState(version, transactions, size)
+            size, files = int(snapshot.sizeInBytes()), int(snapshot.numOfFiles())
+        return TableState(version, transactions, size, files)
 
     def table_id(self) -> str:
         """What tells the table from another one that lay at this path before."""
@@ -93,6 +94,10 @@ class DeltaLocation:
     def frame_of(self, files: Any) -> DataFrame:
         """The rows of some data files, a Scala sequence of Delta's entries, of the version that was looked at last."""
         return DataFrame(self.log.createDataFrame(self.snapshot, files, False, *self._nones(1)), self.spark)
+
+    def data_files(self) -> DataFrame:
+        """``size``, ``partitionValues`` (map) and ``stats`` (JSON) of each data file, as the log tells them."""
+        return DataFrame(self.snapshot.allFiles().toDF(), self.spark).select("size", "partitionValues", "stats")
 
     def read(self) -> DataFrame:
         """The rows of the version that was looked at last. Where a small table's checksum lists the files, as it does

@@ -53,14 +53,19 @@ class Events(NamedTuple):
         return self.judged.where(F.col("rule").isNull() & F.col("is_truncate")).select("at", "seq").distinct()
 
     @property
+    def too_late(self) -> DataFrame:
+        """The rows set aside for coming too late."""
+        return self.judged.where(F.col("rule") == "history.too_late")
+
+    @property
     def refused_keys(self) -> DataFrame:
         """The legible keys of the rows set aside."""
         return self.judged.where(F.col("rule").isNotNull() & F.col("legible")).select("key")
 
 
-def split_events(batch: DataFrame, layout: Layout, newest: Column | None, hold: bool) -> Events:
-    """Name each row's rule, if it breaks one. ``newest``: accepted so far, or None; ``hold``: read the batch once."""
-    rule = broken_rule(batch, layout, earliest(layout, newest))
+def split_events(batch: DataFrame, layout: Layout, late_before: Column | None, hold: bool) -> Events:
+    """Name each row's rule, if it breaks one. ``late_before``: see ``earliest``; ``hold``: read the batch once."""
+    rule = broken_rule(batch, layout, late_before)
     rejected = batch.withColumn("__rule", rule).where(F.col("__rule").isNotNull())
     judged = as_events(batch, layout, rule)
     parts = Events(judged, with_reason(rejected, layout))
@@ -83,11 +88,15 @@ def split_events(batch: DataFrame, layout: Layout, newest: Column | None, hold: 
     return parts._replace(judged=kept, held=True, **counts)
 
 
-def earliest(layout: Layout, newest: Column | None) -> Column | None:
-    """The instant before which an event comes too late."""
-    if layout.spec.lateness is None or newest is None:
+def earliest(layout: Layout, newest: Column | None, pruned: Column | None) -> Column | None:
+    """The instant before which an event comes too late. ``newest``: the newest accepted effective time; ``pruned``:
+    the time before which memory was pruned, which holds even where a lateness was made longer since, or taken away."""
+    spec, bounds = layout.spec, [] if pruned is None else [pruned.cast("timestamp")]
+    if spec.lateness is not None and newest is not None:
+        bounds.append(newest.cast("timestamp") - F.expr(f"interval {int(spec.lateness.total_seconds())} seconds"))
+    if not bounds:
         return None
-    return newest.cast("timestamp") - F.expr(f"interval {int(layout.spec.lateness.total_seconds())} seconds")
+    return bounds[0] if len(bounds) == 1 else F.greatest(*bounds)
 
 
 def as_events(rows: DataFrame, layout: Layout, rule: Column) -> DataFrame:
@@ -156,7 +165,9 @@ def with_reason(rejected: DataFrame, layout: Layout) -> DataFrame:
         "history.null_key": f"a key column ({', '.join(spec.keys)}) is NULL",
         "history.null_sequence": f"a sequence column ({order}) is NULL",
         "history.null_effective_at": f"{spec.effective_at} is NULL",
-        "history.too_late": f"older than the newest accepted event by more than {spec.lateness}",
+        "history.too_late": f"older than the newest accepted event by more than {spec.lateness}"
+        if spec.lateness is not None
+        else "older than the time before which memory was pruned",
         "history.undecided_tie": f"another row with this key and the same {order} says something else",
     }
     reason = F.lit("unknown")

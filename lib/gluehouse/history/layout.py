@@ -122,12 +122,6 @@ def layout_of(
         T.StructType([table[n] for n in spec.keys] if table else []),
         T.StructType([batch[n] for n in spec.keys]),
     )
-    if spec.tracked is not None:
-        tracked = [n for n in spec.tracked if n not in spec.keys]
-    else:
-        tracked = [f.name for f in merged.fields if f.name not in spec.untracked.columns]
-    if spec.type != 2:
-        tracked = []
     sequence = _type_of([batch[n] for n in spec.sequence_by])
     at = batch[spec.effective_at].dataType if spec.effective_at else sequence
     if spec.effective_at or spec.lateness is not None:
@@ -146,7 +140,7 @@ def layout_of(
         spec=spec,
         keys=_nullable(keys),
         payload=_nullable(merged) if merged.fields else T.StructType([NOTHING]),
-        tracked=tuple(tracked),
+        tracked=_tracked(spec, merged),
         at=at,
         sequence=sequence,
         tie=batch[spec.tie_breaker].dataType if spec.tie_breaker else T.BooleanType(),
@@ -154,6 +148,35 @@ def layout_of(
         added=tuple(added) if table is not None else (),
         widened=tuple(widened),
     )
+
+
+def layout_of_memory(spec: HistorySpec, memory: T.StructType, table: T.StructType | None) -> Layout:
+    """The layout of a table as it stands, by its own schema and that of its memory, without a batch."""
+    kinds = {f.name: f.dataType for f in memory.fields}
+    keys, payload = kinds["key"], kinds["payload"]
+    assert isinstance(keys, T.StructType)
+    assert isinstance(payload, T.StructType)
+    # Either may have a column that the other has not, or has narrower: not every batch writes both.
+    merged, _, _ = _merge(_payload_of_table(spec, table), payload)
+    fields = [f for f in merged.fields if f.name != NOTHING.name]
+    payload = _nullable(T.StructType(fields or [NOTHING]))
+    return Layout(
+        spec=spec,
+        keys=keys,
+        payload=payload,
+        tracked=_tracked(spec, payload),
+        at=kinds["at"],
+        sequence=kinds["seq"],
+        tie=kinds["tie"],
+    )
+
+
+def _tracked(spec: HistorySpec, payload: T.StructType) -> tuple[str, ...]:
+    if spec.type != 2:
+        return ()
+    if spec.tracked is not None:
+        return tuple(n for n in spec.tracked if n not in spec.keys)
+    return tuple(f.name for f in payload.fields if f.name not in (*spec.untracked.columns, NOTHING.name))
 
 
 def _payload_of_table(spec: HistorySpec, table: T.StructType | None) -> T.StructType:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Protocol
 from urllib.parse import urlparse
 
-from gluehouse.errors import TableLockHeld, TableLockLost
+from gluehouse.errors import ConfigError, TableLockHeld, TableLockLost
 
 
 class LockPort(Protocol):
@@ -73,3 +73,15 @@ class FileLock:
         mine = os.fstat(self._handle)
         if there is None or (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino):
             raise TableLockLost("GH6002", f"the lock file {self.path.name} was replaced.", "run the batch again.")
+
+
+def lock_of(location: str) -> FileLock:
+    """The file lock of a table on a local disk. Raises ConfigError GH1410 for a table anywhere else."""
+    parts = urlparse(location)
+    if parts.scheme not in ("", "file"):
+        raise ConfigError(
+            "GH1410",
+            f"a history table at {parts.scheme}:// needs a lock.",
+            "pass the table's lock: Delta does not keep two writers apart there.",
+        )
+    return lock_beside(location)

@@ -5,6 +5,9 @@ It lies beside the history table, at its location + ``__memory``, one row an ite
 - ``event``: key, at, seq, is_delete, tie, digest; payload where the covering version shows another.
 - ``snapshot``: at, seq, digest of its content, speaks (whether it deletes what it does not name).
 - ``truncate``: at, seq. ``silent``: a key that the snapshot at that time could not speak for.
+- ``high_water``: the highest BIGINT surrogate key given, in digest. ``horizon``: the newest time that a batch met.
+- ``pruned``: the time before which memory was pruned. ``state``: key, at, seq, payload, digest; what a key's pruned
+  events had come to, where its version shows otherwise (compaction.py).
 
 A batch's rows are appended before the history table's one commit and count from that commit on: both are Delta
 transactions under the batch's id, and rows whose batch the history table does not know are not read. A batch that
@@ -24,6 +27,7 @@ from gluehouse.history.layout import Layout
 from gluehouse.history.value import typed
 
 SUFFIX = "__memory"
+KINDS = frozenset({"event", "state", "snapshot", "truncate", "silent", "horizon", "high_water", "pruned"})
 WITH_TABLE, ALONE = "table", "alone"
 
 
@@ -61,6 +65,12 @@ class Memory:
         frame = self.table.read()
         return frame.where(~F.col("batch_id").isin(self.unfinished)) if self.unfinished else frame
 
+    def unfinished_rows(self, layout: Layout) -> DataFrame | None:
+        """The rows that do not count (yet)."""
+        if not self.unfinished:
+            return None
+        return in_types(self.table.read().where(F.col("batch_id").isin(self.unfinished)), layout)
+
     def no_rows(self, layout: Layout) -> DataFrame:
         columns = [typed(F.lit(None), f.dataType).alias(f.name) for f in schema_of(layout).fields]
         return self.spark.range(0, 1, 1, 1).select(*columns).where(F.lit(False))
@@ -86,6 +96,12 @@ class Memory:
             writer.mode("overwrite").option("replaceWhere", f"batch_id = '{batch_id}'").save(self.path)
         else:
             writer.mode("append").save(self.path)
+        return self.table.version() or 0
+
+    def replace(self, rows: DataFrame) -> int:
+        """Put ``rows`` in the place of all that is there, in one commit. The new version."""
+        writer = rows.write.format("delta").mode("overwrite").partitionBy("kind")
+        writer.option("overwriteSchema", "true").option("partitionOverwriteMode", "static").save(self.path)
         return self.table.version() or 0
 
     def _is_narrower(self, layout: Layout) -> bool:

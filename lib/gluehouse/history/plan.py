@@ -48,7 +48,7 @@ def plan_changes(
 
     - ``old``: key, at, till, payload, sk, place (file and row that hold it). All versions of the touched keys; with
       ``since``, a time that no event of the batch precedes, those that ended before it may be left out.
-    - ``memory``: key, at, seq, is_delete, payload (NULL: as shown), tie, digest.
+    - ``memory``: kind (event or state), key, at, seq, is_delete, payload (NULL: as shown), tie, digest.
     - ``marks``: key, at, seq, src; src one of silent, silent_new, snapshot, snapshot_new, truncate.
     - ``events``: key, at, seq, is_delete, payload, tie, digest.
 
@@ -56,19 +56,66 @@ def plan_changes(
     ``remember`` (0, 1 position, 2 position and payload) with is_delete, tie, payload, digest,
     ``rejected`` and ``arrived`` (upserts of the batch there).
     """
+    return _compare(layout, _fold(layout, _states(layout, old, memory, marks, events, marked, single, since)))
+
+
+def boundary_states(
+    layout: Layout,
+    old: DataFrame | None,
+    memory: DataFrame | None,
+    marks: DataFrame | None,
+    marked: Collection[str],
+    single: bool,
+) -> DataFrame:
+    """What the given rows of each key have come to, where the version that covers its last upsert shows otherwise.
+
+    The arguments are those of ``plan_changes``. Answer: key, at, seq (of that upsert), payload (the state that it
+    left), digest. Grain: at most one row a key.
+    """
+    rows = _counting(layout, _states(layout, old, memory, marks, None, marked, single))
+    found = F.struct(
+        "at",
+        "seq",
+        F.col("state").alias("payload"),
+        payload_digest(F.col("state"), layout).alias("digest"),
+        F.when(F.col("covers"), F.col("cover.digest")).alias("shown"),
+    )
+    upserts = rows.where(F.col("counts") & F.col("state").isNotNull())
+    last = upserts.groupBy("key").agg(F.max_by(found, F.struct("at", "seq")).alias("last"))
+    return last.where(F.col("last.digest") != F.col("last.shown")).select(
+        "key", "last.at", "last.seq", "last.payload", "last.digest"
+    )
+
+
+def _states(
+    layout: Layout,
+    old: DataFrame | None,
+    memory: DataFrame | None,
+    marks: DataFrame | None,
+    events: DataFrame | None,
+    marked: Collection[str],
+    single: bool,
+    since: Column | None = None,
+) -> DataFrame:
+    """One row a position: its event, and the ``state`` that it leaves."""
     rows = _side_by_side(layout, old, memory, marks, events)
     known = {name for name, frame in (("old", old), ("mem", memory)) if frame is not None}
     if old is not None and layout.spec.type == 2:
         known.add("end")
+    if memory is not None and layout.spec.ignore_nulls:
+        known.add("whole")
     if marks is not None:
         known.update(marked)
     positions = _positions(layout, rows.coalesce(1) if single else rows, known)
-    decided = _decide(layout, _stored(layout, positions, since))
-    return _compare(layout, _fold(layout, _fill(layout, decided)))
+    return _fill(layout, _decide(layout, _stored(layout, positions, since)))
 
 
 def _side_by_side(
-    layout: Layout, old: DataFrame | None, memory: DataFrame | None, marks: DataFrame | None, events: DataFrame
+    layout: Layout,
+    old: DataFrame | None,
+    memory: DataFrame | None,
+    marks: DataFrame | None,
+    events: DataFrame | None,
 ) -> DataFrame:
     def seq_of(at: str) -> Column:
         return typed(F.col(at) if layout.positions_show else F.lit(None), layout.sequence)
@@ -89,7 +136,7 @@ def _side_by_side(
         return frame.select("key", at.alias("at"), seq.alias("seq"), src.alias("src"), *rest)
 
     told = {n: F.col(n) for n in ("is_delete", "payload", "tie", "digest")}
-    parts = [rows(events, F.lit("new"), **told)]
+    parts = [] if events is None else [rows(events, F.lit("new"), **told)]
     if old is not None:
         shown = {n: F.col(n) for n in ("payload", "till", "sk", "place")}
         digest = payload_digest(F.col("payload"), layout)
@@ -97,7 +144,7 @@ def _side_by_side(
         if layout.spec.type == 2:
             parts.append(rows(old.where(F.col("till").isNotNull()), F.lit("end"), at=F.col("till"), seq=seq_of("till")))
     if memory is not None:
-        parts.append(rows(memory, F.lit("mem"), **told))
+        parts.append(rows(memory, F.when(F.col("kind") == "state", "state").otherwise("mem"), **told))
     if marks is not None:
         parts.append(rows(marks, F.col("src")))
     return reduce(DataFrame.unionByName, parts)
@@ -112,7 +159,8 @@ def _positions(layout: Layout, rows: DataFrame, known: Collection[str]) -> DataF
     of_memory = F.struct("is_delete", "tie", F.col("payload").isNotNull().alias("whole"))
     found = {
         "old": F.first(F.when(src == "old", shown), ignorenulls=True),
-        "mem": F.max_by(told, F.when(src == "mem", of_memory)),
+        "mem": F.max_by(told, F.when(src.isin("mem", "state"), of_memory)),
+        "whole": F.max(src == "state"),
         **{name: F.max(src == name) for name in ("end", *MARKS)},
     }
     kinds = {
@@ -179,6 +227,7 @@ def _stored(layout: Layout, positions: DataFrame, since: Column | None) -> DataF
         .withColumn("covers", covers)
         # What lies before the first version given, lies before all that can change.
         .withColumn("mem", F.when(~settled, F.col("mem")) if since is not None else F.col("mem"))
+        .withColumn("implied", opened_here | implied_delete)
         .withColumn(
             "was_delete",
             F.col("truncate")
@@ -248,9 +297,9 @@ def _fill(layout: Layout, rows: DataFrame) -> DataFrame:
         return rows.withColumn("state", F.col("payload"))
     order = Window.partitionBy("key", "is_event").orderBy("at", "seq")
     life = Window.partitionBy("key", "is_event", "life").orderBy("at", "seq").rowsBetween(Window.unboundedPreceding, 0)
-    rows = rows.withColumn(
-        "life", F.sum(F.col("is_delete").cast("int")).over(order.rowsBetween(Window.unboundedPreceding, 0))
-    )
+    # What memory holds as a whole state has been filled before: a NULL in it is one.
+    starts = F.col("is_delete") | F.col("whole")
+    rows = rows.withColumn("life", F.sum(starts.cast("int")).over(order.rowsBetween(Window.unboundedPreceding, 0)))
     filled = F.struct(
         *[
             F.last(F.col("payload").getField(f.name), ignorenulls=True).over(life).alias(f.name)
@@ -262,12 +311,7 @@ def _fill(layout: Layout, rows: DataFrame) -> DataFrame:
 
 def _fold(layout: Layout, rows: DataFrame) -> DataFrame:
     """Versions: ``opens`` where one starts, ``row`` (payload, till) as its interval shows it."""
-    counts = F.col("is_event")
-    order = Window.partitionBy("key", "is_event").orderBy("at", "seq")
-    if not layout.positions_show:
-        following = F.lead("at").over(order)
-        counts = counts & (following.isNull() | (following != F.col("at")))
-    rows = rows.withColumn("counts", counts)
+    rows = _counting(layout, rows)
     order = Window.partitionBy("key", "counts").orderBy("at", "seq")
     digest = struct_digest(F.col("state"), layout.payload, layout.tracked)
     rows = rows.withColumn("tracked", F.when(~F.col("is_delete"), digest))
@@ -296,6 +340,15 @@ def _fold(layout: Layout, rows: DataFrame) -> DataFrame:
         visible = visible & F.col("till").isNull()
     rows = rows.withColumn("row", F.when(visible, _row(layout)))
     return rows.withColumn("opens", F.col("turns") & F.col("row").isNotNull())
+
+
+def _counting(layout: Layout, rows: DataFrame) -> DataFrame:
+    """``counts``: whether a position's event is the last of its instant."""
+    counts = F.col("is_event")
+    if not layout.positions_show:
+        following = F.lead("at").over(Window.partitionBy("key", "is_event").orderBy("at", "seq"))
+        counts = counts & (following.isNull() | (following != F.col("at")))
+    return rows.withColumn("counts", counts)
 
 
 def _whole(window: WindowSpec) -> WindowSpec:
@@ -360,8 +413,10 @@ def _remember(layout: Layout) -> Column:
     mem = F.col("mem")
     spoken = (F.col("snapshot") | F.col("snapshot_new")) & ~F.col("silent") & ~F.col("silent_new") & ~F.col("rejected")
     exact = F.col("row").isNotNull() & (F.col("event.digest") == F.col("shows"))
-    opened = F.col("opens") & F.lit(layout.positions_show)
-    ends = F.col("turns") & F.lit(layout.positions_show and spec.type == 2)
+    # With effective_at a version's dates do not tell its event's sequence, unless only they are left of the event.
+    by_dates = F.lit(layout.positions_show) | F.col("implied")
+    opened = F.col("opens") & by_dates
+    ends = F.col("turns") & by_dates & F.lit(spec.type == 2)
     plain = ~F.col("remembered") & F.lit(layout.tie_shows)
     upsert = F.when(exact & plain & (opened | spoken), 0).when(exact, WRITE_POSITION).otherwise(WRITE_PAYLOAD)
     if spec.type == 1 and not spec.ignore_nulls:

@@ -106,23 +106,30 @@ class Known:
             return None
         return self.memory.where(F.col("kind").isin(*there))
 
-    def newest(self, batch_id: str | None) -> Column | None:
-        """The newest accepted effective time; with ``batch_id``, as it stood when that batch was applied."""
+    def bounds(self, batch_id: str | None) -> tuple[Column | None, Column | None]:
+        """The newest accepted effective time, where the spec has a lateness, and the time before which memory was
+        pruned. With ``batch_id`` the newest time is that which this batch met, and the other does not count."""
+        kind, at = F.col("kind"), portable(F.col("at"), self.layout.at)
+        asked = self.layout.spec.lateness is not None
+        times: list[DataFrame] = []
         if batch_id is not None:
-            horizon = self.remembered("horizon")
-            times = None if horizon is None else horizon.where(F.col("batch_id") == batch_id).select("at")
+            horizon = self.remembered("horizon") if asked else None
+            times += [] if horizon is None else [horizon.where(F.col("batch_id") == batch_id)]
         else:
-            memory = self.remembered(*(self.kinds - {"horizon"}))
-            times = union(
-                [
-                    *([] if self.old is None else [self.old.select("at"), self.old.select(F.col("till").alias("at"))]),
-                    *([] if memory is None else [memory.select("at")]),
-                ]
-            )
-        if times is None:
-            return None
-        found = times.agg(F.max(portable(F.col("at"), self.layout.at))).collect()[0][0]
-        return None if found is None else literal(found, self.layout.at)
+            memory = self.remembered(*(self.kinds - {"horizon"} if asked else {"pruned"}))
+            times += [] if memory is None else [memory]
+            if asked and self.old is not None:
+                for end in ("at", "till"):
+                    times.append(self.old.select(F.lit("version").alias("kind"), F.col(end).alias("at")))
+        known = union([rows.select("kind", "at") for rows in times])
+        if known is None:
+            return None, None
+        newest, pruned = F.max(F.when(kind != "pruned", at)), F.max(F.when(kind == "pruned", at))
+        found = known.agg(newest, pruned).collect()[0]
+        return (
+            None if found[0] is None else literal(found[0], self.layout.at),
+            None if found[1] is None else literal(found[1], self.layout.at),
+        )
 
     def high_water(self) -> int:
         """The highest BIGINT surrogate key ever given."""
@@ -150,6 +157,7 @@ class Scope:
     events: DataFrame
     since: Column | None = None
     horizon: DataFrame | None = None
+    late_before: Column | None = None
 
     def __init__(self) -> None:
         self.same = 0
@@ -236,7 +244,7 @@ class Scope:
         self.old = of_touched(known.old) if known.small else known.old_of(touched, few, self.since, within)
         if cut and self.old is not None:
             self.old = held(self.old)[0]
-        self.memory = of_touched(known.remembered("event"))
+        self.memory = of_touched(known.remembered("event", "state"))
         own = events if all_touched and not cut else of_touched(events)
         assert own is not None
         self.events = own
@@ -321,6 +329,10 @@ def scope_of_snapshot(
             "wait for all objects that its manifest, marker or count names; a part of it is never applied.",
         )
     content = snapshots.content_of(parts.accepted, layout)
+    if content is None:
+        snapshots.refuse_empty(parts.too_late)
+        scope.rejected, scope.nothing_new = parts.rejected.count(), "the whole snapshot comes too late"
+        return
     time = literal(content.time, layout.sequence)
     legible = key_is_legible(layout)
     rejects, unread = parts.rejects, parts.illegible

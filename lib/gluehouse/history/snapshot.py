@@ -25,8 +25,8 @@ class Content:
     text: str
 
 
-def content_of(events: DataFrame, layout: Layout) -> Content:
-    """One pass over the snapshot's events. Raises HistoryRefused GH4003 (empty), GH4005 (more than one time)."""
+def content_of(events: DataFrame, layout: Layout) -> Content | None:
+    """One pass over the snapshot's events; None where it has none. Raises HistoryRefused GH4005 (several times)."""
     seq = portable(F.col("seq"), layout.sequence)
     of_key = events.groupBy("key").agg(
         F.sort_array(F.collect_set("digest")).alias("said"), F.min(seq).alias("first"), F.max(seq).alias("last")
@@ -39,11 +39,7 @@ def content_of(events: DataFrame, layout: Layout) -> Content:
         F.max("last").alias("last"),
     ).collect()[0]
     if found["rows"] == 0:
-        raise HistoryRefused(
-            "GH4003",
-            "the snapshot is empty.",
-            "look at the source object; an empty snapshot would delete every key and is never applied.",
-        )
+        return None
     if found["first"] != found["last"]:
         raise HistoryRefused(
             "GH4005",
@@ -51,6 +47,16 @@ def content_of(events: DataFrame, layout: Layout) -> Content:
             "a full snapshot holds at one time; give events with deletes: none or a delete flag instead.",
         )
     return Content(found["first"], int(found["rows"]), int(found["torn"]), f"{found['rows']}:{found['total']}")
+
+
+def refuse_empty(too_late: DataFrame) -> None:
+    """Raises HistoryRefused GH4003 for a snapshot without events, unless they came too late and are set aside."""
+    if too_late.isEmpty():
+        raise HistoryRefused(
+            "GH4003",
+            "the snapshot is empty.",
+            "look at the source object; an empty snapshot would delete every key and is never applied.",
+        )
 
 
 def classify(

@@ -66,7 +66,7 @@ class HistorySpec(_Frozen):
     ignore_nulls: bool = False
     tie_breaker: str | None = None
     surrogate_key: SurrogateKey | None = None
-    lateness: timedelta | None = None
+    lateness: timedelta | None = Field(default=None, ge=timedelta(0))
     breaker: Breaker = Breaker()
     deletion_vectors: bool = False
 
