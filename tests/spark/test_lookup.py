@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
+from gluehouse.aws.glue import _coded
 from gluehouse.errors import ConfigError
 from gluehouse.frames.lookup import lookup
 from gluehouse.frames.split import Split
@@ -92,3 +95,18 @@ def test_a_time_for_a_table_without_history_is_refused(spark: SparkSession, flig
     spark.createDataFrame([("TR", "Türkiye")], "code string, name string").write.format("delta").save(str(plain))
     with pytest.raises(ConfigError, match="no history table"):
         lookup(flights, params(plain, at="flown_on"))
+
+
+def test_a_reference_with_two_rows_for_a_key_fails_the_query_instead_of_doubling_the_row(
+    spark: SparkSession, flights: DataFrame, tmp_path: Path
+) -> None:
+    doubled = tmp_path / "doubled"
+    rows = [("TR", "Türkiye"), ("TR", "Turkey"), ("XX", "Nowhere")]
+    spark.createDataFrame(rows, "code string, name string").write.format("delta").save(str(doubled))
+    found = lookup(flights, params(doubled))
+    assert isinstance(found, DataFrame)
+    with pytest.raises((Py4JJavaError, PySparkException)) as problem:
+        found.count()
+    told = _coded(problem.value)
+    assert str(told).startswith("GH1026: curated.countries has several rows for one key: code. What to do:")
+    assert names(lookup(flights.where("id = 4"), params(doubled))) == {4: "Nowhere"}  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ The same code runs in AWS Glue, in its container and under plain ``spark-submit`
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -151,9 +152,18 @@ _PASSING = (
 )
 
 
+# What a query says by raise_error where a row shows that the configuration cannot be right.
+_RAISED = re.compile(r"\b(GH1026): (\S.*?\.)(?:\s|$)")
+
+
 def _coded(error: Exception) -> GluehouseError:
     """An error of Spark or a library with a code: infrastructure where its text says so, else a defect."""
     text = str(error)
+    raised = _RAISED.search(text)
+    if raised:
+        return ConfigError(
+            raised[1], raised[2], "Mend that table: `gluehouse history check` lists what is wrong with it."
+        )
     told = f"{type(error).__name__} in {os.path.basename(sys.argv[0])}; its text is in the driver's log"
     if any(sign in text for sign in _PASSING):
         return InfrastructureError("GH9001", f"a service failed for a moment: {told}.")

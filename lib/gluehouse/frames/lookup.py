@@ -9,6 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from gluehouse.errors import ConfigError
+from gluehouse.frames.match import MATCH, match
 from gluehouse.frames.parse import VIOLATIONS
 from gluehouse.frames.rules import quoted, violation, violations
 from gluehouse.frames.split import Split
@@ -32,10 +33,11 @@ class LookupParams(Spec):
 
 
 def lookup(frame: DataFrame, params: dict[str, Any]) -> DataFrame | Split:
-    """``frame`` with the reference's columns. Grain: unchanged, so the reference has one row a key (and time).
+    """``frame`` with the reference's columns. Grain: unchanged.
 
     A row with no match gets NULLs, the ``unknown`` member's values, or goes to quarantine, as ``misses`` says.
-    Raises ConfigError GH1023 where the parameters do not fit.
+    Raises ConfigError GH1023 where the parameters do not fit. A reference with several rows for one key (and time) of
+    ``frame`` fails the query with GH1026 when it runs.
     """
     try:
         spec = LookupParams.model_validate(params)
@@ -45,11 +47,10 @@ def lookup(frame: DataFrame, params: dict[str, Any]) -> DataFrame | Split:
             "GH1023", f"the parameters of lookup do not fit: {told}.", "See GLOSSARY.md, lookup."
         ) from problem
     reference = frame.sparkSession.read.format("delta").load(spec.location)
-    here, there = frame.alias("here"), _matchable(reference, spec).alias("there")
-    joined = here.join(there, on=_matches(spec, reference.columns), how="left")
-    found = F.col("there._found").isNotNull()
-    added = [_value(spec, there_name, name, found) for there_name, name in spec.columns.items()]
-    result = joined.select("here.*", *added, found.alias("_found"))
+    matched = match(frame, reference, spec.on, list(spec.columns), spec.table, at=spec.at)
+    found = F.col(MATCH).isNotNull()
+    added = [_value(spec, there, name, found) for there, name in spec.columns.items()]
+    result = matched.select(*(quoted(column) for column in frame.columns), *added, found.alias("_found"))
     if spec.misses != "quarantine":
         return result.drop("_found")
     miss = violation(F.lit(True), f"lookup({spec.table})", f"{list(spec.on)} has no match in {spec.table}")
@@ -59,27 +60,8 @@ def lookup(frame: DataFrame, params: dict[str, Any]) -> DataFrame | Split:
     )
 
 
-def _matchable(reference: DataFrame, spec: LookupParams) -> DataFrame:
-    rows = reference
-    if spec.at is None and "is_current" in reference.columns:
-        rows = rows.where("is_current")
-    return rows.withColumn("_found", F.lit(True))
-
-
-def _matches(spec: LookupParams, columns: list[str]) -> Column:
-    condition = F.lit(True)
-    for here, there in spec.on.items():
-        condition = condition & (F.col(f"here.`{here}`") == F.col(f"there.`{there}`"))
-    if spec.at is None:
-        return condition
-    if "effective_from" not in columns:
-        raise ConfigError("GH1023", f"lookup has `at`, but {spec.table} is no history table.", "Leave `at` out.")
-    at, start, end = F.col(f"here.`{spec.at}`"), F.col("there.effective_from"), F.col("there.effective_to")
-    return condition & (start <= at) & (end.isNull() | (at < end))
-
-
 def _value(spec: LookupParams, column: str, name: str, found: Column) -> Column:
-    value = F.col(f"there.`{column}`")
+    value = F.col(MATCH).getField(column)
     if spec.misses == "unknown":
         value = F.when(found, value).otherwise(F.lit(spec.unknown.get(name)))
     return value.alias(name)

@@ -14,6 +14,13 @@ from gluehouse.history.digest import digest128
 from gluehouse.history.layout import Layout
 
 BUCKETS = 64
+# The unknown member's: what a fact has that has no version. No version ever gets either.
+UNKNOWN_BIGINT, UNKNOWN_HASH128 = -1, "f" * 32
+
+
+def unknown_key(kind: T.DataType) -> Column:
+    """The unknown member's key, in the type of a surrogate key column."""
+    return F.lit(UNKNOWN_HASH128) if isinstance(kind, T.StringType) else F.lit(UNKNOWN_BIGINT).cast("bigint")
 
 
 def hashed(layout: Layout, at: Column) -> Column:

@@ -14,7 +14,10 @@ from gluehouse.spec.model import Spec
 from gluehouse.spec.plan import Engine, Execution
 
 TABLE_NAME = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"
-BUILT_IN_TRANSFORMS = {"lookup": "gluehouse.frames.lookup:lookup"}
+BUILT_IN_TRANSFORMS = {
+    "dimension_key": "gluehouse.history.dimension:dimension_key_step",
+    "lookup": "gluehouse.frames.lookup:lookup",
+}
 
 
 def _key_pattern(pattern: str) -> str:
