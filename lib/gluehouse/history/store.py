@@ -101,6 +101,10 @@ class Write:
     def check(self) -> None:
         """Raises TableLockLost GH6002 where the lock is gone, or another writer has committed all the same."""
         self.lock.check()
+        self.check_version()
+
+    def check_version(self) -> None:
+        """Raises TableLockLost GH6002 where the table is not the one planned against."""
         now = self.table.version()
         if now != self.before:
             raise TableLockLost(
@@ -137,6 +141,8 @@ def write_table(write: Write) -> tuple[str, str]:
 
 def _by_files(write: Write, commit: FileCommit) -> tuple[str, str]:
     """Mark the rows that go, or write their files anew without them; the new rows beside, all in one commit."""
+    # The places are those of the version planned against.
+    write.check_version()
     counts = write.counts
     changed = counts["updated"] + counts["deleted"]
     rows = visible_rows(write.plan, write.layout, write.batch_id)
