@@ -6,6 +6,7 @@ Arguments: the state directory and the environments as JSON. Prints one line wit
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from pathlib import Path
@@ -28,6 +29,8 @@ def busy(aws: LocalAws) -> list[int]:
 
 
 if __name__ == "__main__":
+    # What a shell without job control starts in the background inherits an ignored SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with LocalAws(Path(sys.argv[1]), Environments.from_json(json.loads(sys.argv[2]))) as local:
         print(json.dumps(busy(local)), flush=True)
         time.sleep(300)
