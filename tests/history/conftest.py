@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,17 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from gluehouse.history import HistoryResult, apply_batch, read_history
+from gluehouse.history.check import check_history
+from gluehouse.spec.history import HistorySpec
 from gluehouse_local.debug_spark import session
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+
+FLAG = {"column": "op", "values": ["D"], "truncates": ["T"]}
+EVENTS = HistorySpec(keys="k", sequence_by="s", deletes=FLAG)
+SNAPSHOTS = HistorySpec(keys="k", sequence_by="d", deletes="absence", breaker={"keys": 2})
 
 
 def make_session(name: str) -> SparkSession:
@@ -48,3 +57,45 @@ def spark() -> Iterator[SparkSession]:
     made = make_session("history tests")
     yield made
     made.stop()
+
+
+class Table:
+    """A history table under test: applies small batches, reads them back as tuples."""
+
+    def __init__(self, spark: SparkSession, path: str, spec: HistorySpec, payload: list[str] | None = None) -> None:
+        self.spark, self.path, self.spec, self.payload, self.count = spark, path, spec, payload, 0
+
+    def apply(self, rows: list[tuple[Any, ...]], schema: str, **how: Any) -> HistoryResult:
+        self.count += 1
+        batch_id = how.pop("batch_id", f"b{self.count}")
+        batch = small_frame(self.spark, rows, schema)
+        return apply_batch(self.spark, self.path, batch, self.spec, batch_id, payload=self.payload, **how)
+
+    def events(self, *rows: tuple[Any, ...], **how: Any) -> HistoryResult:
+        """(key, value, sequence) is an upsert, (key, op, value, sequence) anything."""
+        full = [row if len(row) == 4 else (row[0], "U", *row[1:]) for row in rows]
+        return self.apply(full, "k string, op string, v string, s int", **how)
+
+    def snapshot(self, day: int, *rows: tuple[Any, ...], **how: Any) -> HistoryResult:
+        return self.apply([(*row, dt.date(2024, 1, day)) for row in rows], "k string, v string, d date", **how)
+
+    def versions(self, *names: str) -> list[tuple[Any, ...]]:
+        rows = read_history(self.spark, self.path).orderBy("k", "effective_from").collect()
+        broken = check_history(read_history(self.spark, self.path), ["k"], self.surrogate).collect()
+        assert broken == []
+        return [
+            tuple(_plain(row[n]) for n in ("k", *(names or ("v",)), "effective_from", "effective_to")) for row in rows
+        ]
+
+    @property
+    def surrogate(self) -> str | None:
+        return self.spec.surrogate_key.column if self.spec.surrogate_key else None
+
+
+def _plain(value: Any) -> Any:
+    return value.day if isinstance(value, dt.date) else value
+
+
+@pytest.fixture
+def table(spark: SparkSession, tmp_path: Any) -> Callable[..., Table]:
+    return lambda spec, payload=None: Table(spark, str(tmp_path / "t"), spec, payload)

@@ -156,7 +156,7 @@ def gaps_in(table: DataFrame, deletes: Deletes) -> list[tuple[Any, ...]]:
 
 def memory_of(spark: SparkSession, path: str, spec: HistorySpec) -> Deletes:
     committed = DeltaLocation(spark, path).state().transactions
-    return deletes_in_memory(spec, Memory(spark, path, committed, "gluehouse").stored())
+    return deletes_in_memory(spec, Memory(spark, path, committed).stored())
 
 
 def test_a_gap_where_deletes_are_by_absence_must_start_at_a_snapshot_that_speaks_for_the_key(

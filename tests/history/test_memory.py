@@ -212,10 +212,10 @@ def test_rows_of_an_unfinished_batch_survive_compaction_and_are_replaced_when_it
     with pytest.raises(RuntimeError, match="killed"):
         apply_batch(spark, path, second, how, "two", payload=COLUMNS, lock=Dies())
     memory = spark.read.format("delta").load(path + "__memory")
-    left = memory.where("batch_id = 'two'").count()
+    left = memory.where("batch_id = 'gluehouse/two'").count()
     assert left > 0
     compact_memory(spark, path, how)
-    assert memory.where("batch_id = 'two'").count() == left
+    assert memory.where("batch_id = 'gluehouse/two'").count() == left
     apply_batch(spark, path, second, how, "two", payload=COLUMNS)
     compact_memory(spark, path, how)
     apply_batch(spark, path, event_frame(spark, [update(1, 10 + 3, "x", "v")]), how, "three", payload=COLUMNS)

@@ -65,7 +65,7 @@ def test_a_batch_killed_between_memory_and_table_counts_once_when_it_is_run_agai
     )
     assert child.returncode == -9, child.stderr[-2000:]
     assert _rows(spark, path) == [("x", "A", "1", 1, None), ("y", "A", "1", 1, None)]
-    left = spark.read.format("delta").load(path + "__memory").where("batch_id = 'second'").count()
+    left = spark.read.format("delta").load(path + "__memory").where("batch_id = 'gluehouse/second'").count()
     assert left > 0, "it was killed after memory was written"
     _apply(spark, path, THIRD, "third")
     assert _rows(spark, path) == [
@@ -115,6 +115,39 @@ def test_a_batch_planned_against_a_table_that_another_writer_has_changed_since_i
     with pytest.raises(TableLockLost, match="at version 1; this batch was planned against version 0"):
         _apply(spark, path, SECOND, "second", lock=Careless())
     assert [row[:3] for row in _rows(spark, path)] == [("x", "A", "1"), ("y", "A", "1"), ("z", "A", "1")]
+
+
+class LostBeforeTheTable:
+    """A lock that is gone when the table is to be written, after memory was."""
+
+    checks = 0
+
+    def check(self, min_seconds_left: float = 30.0) -> None:
+        self.checks += 1
+        if self.checks == 2:
+            raise TableLockLost("GH6002", "stolen.")
+
+
+@pytest.mark.parametrize("name", ['it\'s a "batch" \\', "a/table/b", "ä -> b"])
+def test_what_an_unfinished_batch_left_in_memory_does_not_count_whatever_its_name(
+    spark: SparkSession, tmp_path: Path, name: str
+) -> None:
+    path, confirms = str(tmp_path / "t"), [("x", "A", "1", 2), ("x", "B", "1", 3)]
+    _apply(spark, path, FIRST, "first")
+    for _ in range(2):
+        with pytest.raises(TableLockLost):
+            _apply(spark, path, confirms, name, lock=LostBeforeTheTable())
+    # Another application's batch of the same name, which contradicts it.
+    other = _apply(spark, path, [("x", "C", "1", 2), ("x", "C", "2", 4)], name, app="other")
+    assert other.rejected_count == 0
+    _apply(spark, path, [("x", "B", "1", 3)], name)
+    assert _rows(spark, path) == [
+        ("x", "A", "1", 1, 2),
+        ("x", "C", "1", 2, 3),
+        ("x", "B", "1", 3, 4),
+        ("x", "C", "2", 4, None),
+        ("y", "A", "1", 1, None),
+    ]
 
 
 def test_a_second_writer_of_the_same_path_is_refused(tmp_path: Path) -> None:

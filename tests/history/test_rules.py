@@ -2,65 +2,16 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import small_frame
+from conftest import EVENTS, SNAPSHOTS
 from pyspark.sql import SparkSession
 
 from gluehouse.errors import ConfigError, HistoryRefused
-from gluehouse.history import HistoryResult, Snapshot, apply_batch, read_history
-from gluehouse.history.check import check_history
+from gluehouse.history import Snapshot, apply_batch, read_history
 from gluehouse.history.delta import options
 from gluehouse.spec.history import HistorySpec
-
-FLAG = {"column": "op", "values": ["D"], "truncates": ["T"]}
-EVENTS = HistorySpec(keys="k", sequence_by="s", deletes=FLAG)
-SNAPSHOTS = HistorySpec(keys="k", sequence_by="d", deletes="absence", breaker={"keys": 2})
-
-
-class Table:
-    """A history table under test: applies small batches, reads them back as tuples."""
-
-    def __init__(self, spark: SparkSession, path: str, spec: HistorySpec, payload: list[str] | None = None) -> None:
-        self.spark, self.path, self.spec, self.payload, self.count = spark, path, spec, payload, 0
-
-    def apply(self, rows: list[tuple[Any, ...]], schema: str, **how: Any) -> HistoryResult:
-        self.count += 1
-        batch_id = how.pop("batch_id", f"b{self.count}")
-        batch = small_frame(self.spark, rows, schema)
-        return apply_batch(self.spark, self.path, batch, self.spec, batch_id, payload=self.payload, **how)
-
-    def events(self, *rows: tuple[Any, ...], **how: Any) -> HistoryResult:
-        """(key, value, sequence) is an upsert, (key, op, value, sequence) anything."""
-        full = [row if len(row) == 4 else (row[0], "U", *row[1:]) for row in rows]
-        return self.apply(full, "k string, op string, v string, s int", **how)
-
-    def snapshot(self, day: int, *rows: tuple[Any, ...], **how: Any) -> HistoryResult:
-        return self.apply([(*row, dt.date(2024, 1, day)) for row in rows], "k string, v string, d date", **how)
-
-    def versions(self, *names: str) -> list[tuple[Any, ...]]:
-        rows = read_history(self.spark, self.path).orderBy("k", "effective_from").collect()
-        broken = check_history(read_history(self.spark, self.path), ["k"], self.surrogate).collect()
-        assert broken == []
-        return [
-            tuple(_plain(row[n]) for n in ("k", *(names or ("v",)), "effective_from", "effective_to")) for row in rows
-        ]
-
-    @property
-    def surrogate(self) -> str | None:
-        return self.spec.surrogate_key.column if self.spec.surrogate_key else None
-
-
-def _plain(value: Any) -> Any:
-    return value.day if isinstance(value, dt.date) else value
-
-
-@pytest.fixture
-def table(spark: SparkSession, tmp_path: Any) -> Callable[..., Table]:
-    return lambda spec, payload=None: Table(spark, str(tmp_path / "t"), spec, payload)
 
 
 def test_a_late_event_splits_the_version_it_falls_into_and_a_confirmation_keeps_its_time(table: Any) -> None:
@@ -156,34 +107,6 @@ def test_a_snapshot_does_not_speak_for_its_quarantined_keys_and_deletes_nothing_
     assert t.versions() == [("x", "A", 1, None), ("y", "A", 1, 7), ("y", "B", 7, None), ("z", "A", 1, 5)]
 
 
-def test_a_new_column_versions_only_rows_whose_value_is_not_null_and_widening_none(table: Any) -> None:
-    t = table(EVENTS)
-    t.apply([("x", "U", 1, 1), ("y", "U", 1, 1)], "k string, op string, n int, s int")
-    t.apply([("x", "U", 1, None, 2), ("y", "U", 1, "new", 2)], "k string, op string, n int, c string, s int")
-    assert t.versions("n", "c") == [("x", 1, None, 1, None), ("y", 1, None, 1, 2), ("y", 1, "new", 2, None)]
-    found = t.apply([("x", "U", 1, 3), ("y", "U", 2**40, 3)], "k string, op string, n bigint, s int")
-    assert found.strategy == "rewrite"
-    assert t.versions("n", "c") == [
-        ("x", 1, None, 1, None),
-        ("y", 1, None, 1, 2),
-        ("y", 1, "new", 2, 3),
-        ("y", 2**40, None, 3, None),
-    ]
-
-
-def test_what_memory_knows_outlives_the_widening_of_a_column(table: Any) -> None:
-    t = table(SNAPSHOTS)
-    narrow, wide = "k string, n int, d date", "k string, n bigint, d date"
-    first, other = [("x", 1, dt.date(2024, 1, 1)), ("y", 1, dt.date(2024, 1, 1))], [("x", 2, dt.date(2024, 1, 1))]
-    t.apply(first, narrow)
-    assert t.apply([("x", 2**40, dt.date(2024, 1, 5))], wide).strategy == "rewrite"
-    assert t.apply(first, wide).why == "this snapshot is known already"
-    with pytest.raises(HistoryRefused, match="GH4002"):
-        t.apply(other, wide)
-    t.apply([("x", 3, dt.date(2024, 1, 3)), ("y", 1, dt.date(2024, 1, 3))], narrow)
-    assert t.versions("n") == [("x", 1, 1, 3), ("x", 3, 3, 5), ("x", 2**40, 5, None), ("y", 1, 1, 5)]
-
-
 def test_an_event_later_than_the_horizon_goes_to_quarantine(table: Any) -> None:
     spec = HistorySpec(keys="k", sequence_by="d", lateness="P5D")
     t = table(spec)
@@ -192,23 +115,6 @@ def test_an_event_later_than_the_horizon_goes_to_quarantine(table: Any) -> None:
     assert [r["rule"] for r in found.rejected.collect()] == ["history.too_late"]
     t.snapshot(16, ("z", "A"))
     assert t.versions() == [("x", "A", 20, None), ("z", "A", 16, None)]
-
-
-def test_column_names_may_have_dots_capitals_and_letters_of_any_script(spark: SparkSession, table: Any) -> None:
-    spec = HistorySpec(keys=["Käy", "k.2"], sequence_by="S.q", surrogate_key={"kind": "bigint", "column": "s.K"})
-    t = table(spec)
-    schema = "`Käy` string, `k.2` int, `V.al` string, `S.q` int"
-    t.apply([("x", 1, "A", 1), ("y", 1, "A", 1)], schema)
-    assert t.apply([("x", 1, "B", 3), ("y", 1, "B", 3)], schema).strategy == "rewrite_files"
-    assert t.apply([("x", 1, "C", 2)], schema).strategy == "rewrite_files"
-    found = read_history(spark, t.path).orderBy("`Käy`", "effective_from").collect()
-    assert [(r["Käy"], r["k.2"], r["V.al"], r["effective_from"]) for r in found] == [
-        ("x", 1, "A", 1),
-        ("x", 1, "C", 2),
-        ("x", 1, "B", 3),
-        ("y", 1, "A", 1),
-        ("y", 1, "B", 3),
-    ]
 
 
 def test_a_table_is_written_as_well_where_delta_keeps_no_list_of_its_files(spark: SparkSession, table: Any) -> None:
@@ -276,7 +182,7 @@ def _sk(kind: str) -> Any:
     return HistorySpec(keys="k", sequence_by="s", surrogate_key={"kind": kind, "column": "sk"}).surrogate_key
 
 
-def _keys(t: Table) -> list[tuple[tuple[str, int], Any]]:
+def _keys(t: Any) -> list[tuple[tuple[str, int], Any]]:
     return [((r["k"], r["effective_from"]), r["sk"]) for r in read_history(t.spark, t.path).collect()]
 
 

@@ -144,7 +144,7 @@ def gap_rule(place: Place, allowed: bool, events: str | None, time: str | None) 
     deletes, how = gaps.NO_DELETE, "nothing deletes, so every gap is unexplained"
     if place.spec is not None:
         committed = DeltaLocation(place.spark, place.location).state().transactions
-        stored = Memory(place.spark, place.location, committed, "gluehouse").stored()
+        stored = Memory(place.spark, place.location, committed).stored()
         deletes = gaps.deletes_in_memory(place.spec, stored)
         if place.spec.deletes == "absence":
             how = "a gap must start at a remembered snapshot, delete or truncate"

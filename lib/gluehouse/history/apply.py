@@ -73,9 +73,9 @@ class Target:
         self.spark, self.location, self.batch_id, self.lock = spark, location.rstrip("/"), batch_id, lock
         self.table = DeltaLocation(spark, self.location)
         self.state: TableState = self.table.state()
-        self.memory = Memory(spark, self.location, self.state.transactions, app)
+        self.memory = Memory(spark, self.location, self.state.transactions)
         self.transaction = app_id(app, batch_id)
-        self.repeated = self.transaction in self.state.transactions or self.memory.has_alone(batch_id)
+        self.repeated = self.transaction in self.state.transactions or self.memory.has_alone(self.transaction)
 
     def current(self) -> Current:
         """The table as ``plan`` wants it."""
@@ -84,7 +84,7 @@ class Target:
             memory=self.memory.stored(),
             kinds=self.memory.kinds,
             stored_bytes=self.state.size + self.memory.state.size,
-            applied=self.batch_id if self.repeated else None,
+            applied=self.transaction if self.repeated else None,
         )
 
 
@@ -172,15 +172,15 @@ def _computed(target: Target, changes: ChangeSet, rows: DataFrame) -> tuple[Data
 def _remember(target: Target, changes: ChangeSet, rows: DataFrame, counts: dict[str, int], alone: bool) -> int | None:
     """Memory's new version, None where it needs nothing of this batch."""
     memory, layout = target.memory, changes.layout
-    news = changes.scope.memory_rows(rows, target.batch_id, counts)
-    if news is None and target.batch_id in memory.unfinished:
+    news = changes.scope.memory_rows(rows, target.transaction, counts)
+    if news is None and target.transaction in memory.unfinished:
         news = memory.no_rows(layout)
     if news is None:
         return None
     target.lock.check()
     if changes.scope.small:
         news = news.coalesce(1)
-    return memory.append(news, target.batch_id, alone=alone, layout=layout)
+    return memory.append(news, target.transaction, alone=alone, layout=layout)
 
 
 def _with_rejected(

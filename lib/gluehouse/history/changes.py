@@ -25,7 +25,7 @@ class Current:
     """A history table as it is. ``visible``: its rows; ``memory``: its companion's rows; None where there are none.
 
     ``kinds``: which kinds of rows memory has; ``stored_bytes``: what both take in storage, which tells whether
-    to hold them; ``applied``: the batch to be planned, where it was applied before.
+    to hold them; ``applied``: the transaction of the batch to be planned, where it was applied before.
     """
 
     visible: DataFrame | None = None
@@ -86,7 +86,8 @@ def plan(
     >>> # changes.versions().where("action = 'update'").show()
     """
     spark, visible = batch.sparkSession, current.visible
-    layout = layout_of(spec, batch.schema, visible.schema if visible is not None else None, payload)
+    remembered = current.memory.schema if current.memory is not None else None
+    layout = layout_of(spec, batch.schema, visible.schema if visible is not None else None, payload, remembered)
     batch_bytes = bytes_to_read(batch)
     small = current.stored_bytes is not None and current.stored_bytes + batch_bytes <= SMALL_BYTES
     with options(spark, **QUICK) if small else nullcontext(), Scope() as scope:

@@ -47,17 +47,15 @@ class Compacted:
     after: TableState
 
 
-def compact_memory(
-    spark: SparkSession, location: str, spec: HistorySpec, *, lock: LockPort | None = None, app: str = "gluehouse"
-) -> Compacted:
+def compact_memory(spark: SparkSession, location: str, spec: HistorySpec, *, lock: LockPort | None = None) -> Compacted:
     """Prune the memory of the history table at ``location`` by the spec's lateness, and rewrite it in few files.
 
-    Every batch does so by itself when it pays. ``app`` is what the table's batches are applied under.
+    Every batch does so by itself when it pays.
     Raises ConfigError GH1410 (an ``s3://`` table without a lock), LockError (GH6001 held, GH6002 lost).
     """
     location = location.rstrip("/")
     with options(spark, **OLD_TIMES), nullcontext(lock) if lock is not None else lock_of(location) as held:
-        return compact(spark, location, spec, held, app)
+        return compact(spark, location, spec, held)
 
 
 def compact_if_due(
@@ -74,7 +72,7 @@ def compact_if_due(
     if not old and not is_due(memory.state):
         return
     try:
-        compact(memory.spark, location, spec, lock, memory.app)
+        compact(memory.spark, location, spec, lock)
     except TableLockLost:
         warnings.append("the table's lock was lost after the batch, so its memory was not made smaller")
 
@@ -97,7 +95,7 @@ def half_is_old(memory: DeltaLocation, before: Column) -> bool:
     return int(found[0] or 0) * 2 >= int(found[1] or 1)
 
 
-def compact(spark: SparkSession, location: str, spec: HistorySpec, lock: LockPort, app: str) -> Compacted:
+def compact(spark: SparkSession, location: str, spec: HistorySpec, lock: LockPort) -> Compacted:
     """Prune and rewrite memory in one commit.
 
     Rows of batches that the history table does not know (yet) stay as they are, and so do the names of all batches.
@@ -105,7 +103,7 @@ def compact(spark: SparkSession, location: str, spec: HistorySpec, lock: LockPor
     """
     table = DeltaLocation(spark, location)
     state = table.state()
-    memory = Memory(spark, location, state.transactions, app)
+    memory = Memory(spark, location, state.transactions)
     if memory.state.version is None:
         return Compacted(memory.state, memory.state)
     visible = None if state.version is None else table.read()

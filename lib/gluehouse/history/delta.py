@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 from gluehouse.history.small import SMALL_BYTES
 
@@ -65,6 +67,9 @@ class DeltaLocation:
     def table_id(self) -> str:
         """What tells the table from another one that lay at this path before."""
         return str(self.snapshot.metadata().id())
+
+    def schema(self) -> T.StructType:
+        return T.StructType.fromJson(json.loads(self.snapshot.schema().json()))
 
     def properties(self) -> dict[str, str]:
         found = self.snapshot.metadata().configuration()

@@ -7,6 +7,7 @@ An event row: ``key`` struct, ``at`` (when it holds), ``seq`` (what orders it), 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pyspark.sql import Column, DataFrame
@@ -24,7 +25,7 @@ REASON = "reason"
 class Events(NamedTuple):
     """``judged``: a row for each of the batch's, with its ``rule`` (NULL: an event) and whether its key is ``legible``.
 
-    ``rejected``: batch rows with rule and reason. ``rejects``, ``illegible``, ``truncations``: how many rows are set
+    ``rejected``: batch rows, then rule and reason. ``rejects``, ``illegible``, ``truncations``: how many rows are set
     aside, how many of them without a legible key, and how many are truncates; ``rows``: how many there are in all;
     ``first``: the earliest time of an event; ``low``, ``high``: the range of the keys' first column; all of these as
     collected. All are None where the batch is not ``held``.
@@ -108,9 +109,7 @@ def as_events(rows: DataFrame, layout: Layout, rule: Column) -> DataFrame:
         at_column(layout).alias("at"),
         sequence_column(layout).alias("seq"),
         is_delete(layout).alias("is_delete"),
-        layout.payload_struct([n for n in layout.payload_names if n in rows.columns and n not in layout.gone]).alias(
-            "payload"
-        ),
+        layout.payload_struct(rows.schema).alias("payload"),
         typed(tie, layout.tie).alias("tie"),
         is_truncate(layout).alias("is_truncate"),
         rule.alias("rule"),
@@ -158,7 +157,7 @@ def broken_rule(batch: DataFrame, layout: Layout, late_before: Column | None) ->
 
 
 def with_reason(rejected: DataFrame, layout: Layout) -> DataFrame:
-    """The batch's columns, ``rule`` and ``reason``."""
+    """The batch's columns, rule and reason under the names that ``verdict_columns`` gives."""
     spec = layout.spec
     order = ", ".join(spec.sequence_by)
     reasons = {
@@ -173,8 +172,25 @@ def with_reason(rejected: DataFrame, layout: Layout) -> DataFrame:
     reason = F.lit("unknown")
     for rule, text in reasons.items():
         reason = F.when(F.col("__rule") == rule, F.lit(text)).otherwise(reason)
-    names = [F.col(f"`{n}`") for n in rejected.columns if n != "__rule"]
-    return rejected.select(*names, F.col("__rule").alias(RULE), reason.alias(REASON))
+    names = [n for n in rejected.columns if n != "__rule"]
+    rule_name, reason_name = verdict_columns(names)
+    return rejected.select(
+        *[F.col(f"`{n}`") for n in names], F.col("__rule").alias(rule_name), reason.alias(reason_name)
+    )
+
+
+def verdict_columns(batch: Sequence[str]) -> tuple[str, str]:
+    """The names of the last two columns of rejected rows.
+
+    >>> verdict_columns(["id", "Reason"])
+    ('rule', '_reason')
+    """
+    taken, names = {name.lower() for name in batch}, []
+    for name in (RULE, REASON):
+        while name in taken:
+            name = "_" + name
+        names.append(name)
+    return names[0], names[1]
 
 
 def undecided_rows(batch: DataFrame, plan: DataFrame, layout: Layout) -> DataFrame:
@@ -201,6 +217,9 @@ def among(column: str, values: tuple[object, ...]) -> Column:
     name = "`" + column.replace("`", "``") + "`"
     found = F.lit(False)
     for value in values:
+        if value is None:
+            found = found | F.expr(f"{name} IS NULL")
+            continue
         found = found | (F.expr(f"try_cast({name} AS {_kind_of(value)})") == F.lit(value))
     return F.coalesce(found, F.lit(False))
 

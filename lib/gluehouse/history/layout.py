@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from gluehouse.errors import ConfigError, HistoryRefused
-from gluehouse.history.value import typed
+from gluehouse.history.value import fitted, typed
 from gluehouse.spec.history import RESULT_COLUMNS, HistorySpec
 
 # A Parquet struct needs a field, also where a table has nothing but keys.
@@ -28,8 +28,8 @@ _WIDER: dict[str, tuple[str, ...]] = {
 class Layout:
     """Keys, payload (without keys), sequence and effective types of a table as it will be after this batch.
 
-    ``gone`` are payload columns of the table that the batch no longer has; ``added`` the reverse;
-    ``widened`` the columns whose type in the batch is wider than in the table.
+    ``gone`` are payload columns of the table or its memory that the batch no longer has; ``added`` those that the table
+    has not yet; ``widened`` the table's columns whose type becomes wider.
     """
 
     spec: HistorySpec
@@ -75,11 +75,16 @@ class Layout:
     def key_struct(self) -> Column:
         return F.struct(*[typed(F.col(f"`{f.name}`"), f.dataType).alias(f.name) for f in self.keys.fields])
 
-    def payload_struct(self, there: Sequence[str]) -> Column:
-        """The payload as one struct, NULL for the columns that are not ``there``."""
+    def payload_struct(self, rows: T.StructType) -> Column:
+        """The payload of rows of this type as one struct, NULL for columns that they have not."""
+        there = set(rows.fieldNames()) - set(self.gone)
         return F.struct(
             *[
-                typed(F.col(f"`{f.name}`") if f.name in there else F.lit(None), f.dataType).alias(f.name)
+                (
+                    fitted(F.col(f"`{f.name}`"), rows[f.name].dataType, f.dataType)
+                    if f.name in there
+                    else typed(F.lit(None), f.dataType)
+                ).alias(f.name)
                 for f in self.payload.fields
             ]
         )
@@ -91,51 +96,47 @@ class Layout:
 
 
 def layout_of(
-    spec: HistorySpec, batch: T.StructType, table: T.StructType | None, payload: Sequence[str] | None = None
+    spec: HistorySpec,
+    batch: T.StructType,
+    table: T.StructType | None,
+    payload: Sequence[str] | None = None,
+    memory: T.StructType | None = None,
 ) -> Layout:
-    """Meet spec, batch and table.
+    """Meet spec, batch, table and its memory, which may know columns and wider types that no visible row has needed.
 
-    Without ``payload`` it is every batch column but keys, sequence, ``effective_at``, delete flag and tie-breaker.
+    Without ``payload`` it is every batch column but keys, sequence, ``effective_at``, delete flag and tie-breaker,
+    unless the spec says how one of these is tracked.
     Raises ConfigError GH1401 (a column the spec names is not there), GH1402 (names that differ in case alone),
     HistoryRefused GH4101 (a column changed its type family).
     """
     batch = _nullable(batch)
     _refuse_case_twins(batch.fieldNames())
-    flag = spec.delete_flag
     order = [*spec.sequence_by, *([spec.effective_at] if spec.effective_at else [])]
-    aside = {
-        *spec.keys,
-        *order,
-        *([flag.column] if flag else []),
-        *([spec.tie_breaker] if spec.tie_breaker else []),
-    }
-    chosen = [n for n in (payload if payload is not None else batch.fieldNames()) if n not in spec.keys]
-    if payload is None:
-        chosen = [n for n in chosen if n not in aside]
-    named = [*spec.keys, *order, *aside, *chosen, *(spec.tracked or ()), *spec.untracked.columns]
-    _refuse_missing(named, batch)
-    _refuse_own_names(chosen, spec)
-    before = _payload_of_table(spec, table)
+    chosen = _payload_of_batch(spec, batch, order, payload)
+    known = _memory_types(memory)
+    there = _payload_of_table(spec, table)
+    before = _merge(there, T.StructType([f for f in known["payload"].fields if f.name != NOTHING.name]))
     _refuse_case_twins([*dict.fromkeys([*before.fieldNames(), *chosen])])
-    merged, added, widened = _merge(before, T.StructType([batch[n] for n in chosen]))
-    keys, _, _ = _merge(
-        T.StructType([table[n] for n in spec.keys] if table else []),
-        T.StructType([batch[n] for n in spec.keys]),
-    )
-    sequence = _type_of([batch[n] for n in spec.sequence_by])
-    at = batch[spec.effective_at].dataType if spec.effective_at else sequence
+    # A new column without a type has no values: it is as good as absent.
+    chosen = [n for n in chosen if n in before.fieldNames() or not isinstance(batch[n].dataType, T.NullType)]
+    merged = _merge(before, T.StructType([batch[n] for n in chosen]))
+    keys_there = T.StructType([table[n] for n in spec.keys] if table else [])
+    keys = _merge(_merge(keys_there, known["key"]), T.StructType([batch[n] for n in spec.keys]))
+    sequence = _ordering(known, "seq", _type_of([batch[n] for n in spec.sequence_by]), ", ".join(spec.sequence_by))
+    at = sequence
+    if spec.effective_at:
+        at = _ordering(known, "at", batch[spec.effective_at].dataType, spec.effective_at)
     if spec.effective_at or spec.lateness is not None:
         _refuse_no_time(at, spec.effective_at or spec.sequence_by[0])
-    if table is not None and table["effective_from"].dataType != at:
-        at_before = table["effective_from"].dataType
-        if not _widens(at, at_before):
-            raise HistoryRefused(
-                "GH4101",
-                f"effective_from is {at_before.simpleString()} in the table, {at.simpleString()} in the batch.",
-                "give the sequence column the type it had, or start a new table.",
-            )
-        at = at_before
-        sequence = sequence if spec.effective_at else at_before
+    widened = _wider_there(T.StructType([*keys_there.fields, *there.fields]), [*keys.fields, *merged.fields])
+    if table is not None:
+        at_there = T.StructType([T.StructField("at", table["effective_from"].dataType)])
+        at = _ordering({"at": at_there}, "at", at, "effective_from")
+        sequence = sequence if spec.effective_at else at
+        widened += _wider_there(T.StructType([table["effective_from"]]), [T.StructField("effective_from", at)])
+    tie: T.DataType = T.BooleanType()
+    if spec.tie_breaker:
+        tie = _ordering(known, "tie", batch[spec.tie_breaker].dataType, spec.tie_breaker)
     return Layout(
         spec=spec,
         keys=_nullable(keys),
@@ -143,40 +144,96 @@ def layout_of(
         tracked=_tracked(spec, merged),
         at=at,
         sequence=sequence,
-        tie=batch[spec.tie_breaker].dataType if spec.tie_breaker else T.BooleanType(),
+        tie=tie,
         gone=tuple(n for n in before.fieldNames() if n not in chosen),
-        added=tuple(added) if table is not None else (),
+        added=tuple(n for n in merged.fieldNames() if n not in there.fieldNames()) if table is not None else (),
         widened=tuple(widened),
     )
 
 
-def layout_of_memory(spec: HistorySpec, memory: T.StructType, table: T.StructType | None) -> Layout:
-    """The layout of a table as it stands, by its own schema and that of its memory, without a batch."""
+def _payload_of_batch(
+    spec: HistorySpec, batch: T.StructType, order: list[str], payload: Sequence[str] | None
+) -> list[str]:
+    """The payload's columns that the batch has. Raises ConfigError GH1401, GH1403."""
+    flag, said = spec.delete_flag, [*(spec.tracked or ()), *spec.untracked.columns]
+    aside = {
+        *spec.keys,
+        *order,
+        *([flag.column] if flag else []),
+        *([spec.tie_breaker] if spec.tie_breaker else []),
+    }
+    chosen = payload
+    if chosen is None:
+        chosen = [n for n in batch.fieldNames() if n not in aside or n in said]
+    chosen = [n for n in chosen if n not in spec.keys]
+    _refuse_missing([*spec.keys, *order, *aside, *chosen, *said], batch.fieldNames(), "the batch")
+    _refuse_missing([n for n in said if n not in spec.keys], chosen, "the payload")
+    _refuse_own_names(chosen, spec)
+    return chosen
+
+
+def _memory_types(memory: T.StructType | None) -> dict[str, T.StructType]:
+    """What memory knows: key, payload as they are, at, seq and tie each as a struct of one field."""
+    if memory is None:
+        return {name: T.StructType([]) for name in ("key", "payload", "at", "seq", "tie")}
     kinds = {f.name: f.dataType for f in memory.fields}
-    keys, payload = kinds["key"], kinds["payload"]
-    assert isinstance(keys, T.StructType)
-    assert isinstance(payload, T.StructType)
-    # Either may have a column that the other has not, or has narrower: not every batch writes both.
-    merged, _, _ = _merge(_payload_of_table(spec, table), payload)
-    fields = [f for f in merged.fields if f.name != NOTHING.name]
-    payload = _nullable(T.StructType(fields or [NOTHING]))
-    return Layout(
-        spec=spec,
-        keys=keys,
-        payload=payload,
-        tracked=_tracked(spec, payload),
-        at=kinds["at"],
-        sequence=kinds["seq"],
-        tie=kinds["tie"],
+    whole = {name: kinds[name] for name in ("key", "payload")}
+    single = {name: T.StructType([memory[name]]) for name in ("at", "seq", "tie")}
+    return {name: kind for name, kind in (*whole.items(), *single.items()) if isinstance(kind, T.StructType)}
+
+
+def _ordering(known: dict[str, T.StructType], name: str, new: T.DataType, called: str) -> T.DataType:
+    """The type of what orders events: that which it had, or a wider one. Raises HistoryRefused GH4101."""
+    if name not in known[name].fieldNames() or isinstance(known[name][name].dataType, T.BooleanType):
+        return new
+    was = known[name][name].dataType
+    same_parts = not isinstance(was, T.StructType) or (
+        isinstance(new, T.StructType) and new.fieldNames() == was.fieldNames()
     )
+    if not same_parts:
+        raise HistoryRefused(
+            "GH4101",
+            f"{called} is {was.simpleString()} in the table, {new.simpleString()} in the batch.",
+            "give it the type it had, or start a new table.",
+        )
+    return _wider(called, was, new)
+
+
+def _wider_there(there: T.StructType, fields: Sequence[T.StructField]) -> list[str]:
+    """The columns that are there in a narrower type."""
+    return [
+        f.name for f in fields if f.name in there.fieldNames() and _plain(there[f.name].dataType) != _plain(f.dataType)
+    ]
 
 
 def _tracked(spec: HistorySpec, payload: T.StructType) -> tuple[str, ...]:
     if spec.type != 2:
         return ()
     if spec.tracked is not None:
-        return tuple(n for n in spec.tracked if n not in spec.keys)
+        return tuple(n for n in spec.tracked if n in payload.fieldNames())
     return tuple(f.name for f in payload.fields if f.name not in (*spec.untracked.columns, NOTHING.name))
+
+
+def layout_of_memory(spec: HistorySpec, memory: T.StructType, table: T.StructType | None) -> Layout:
+    """The layout of a table as it stands, by its own schema and that of its memory, without a batch."""
+    known, there = _memory_types(memory), _payload_of_table(spec, table)
+    # Either may have a column that the other has not, or has narrower: not every batch writes both.
+    payload = _merge(there, T.StructType([f for f in known["payload"].fields if f.name != NOTHING.name]))
+    payload = _nullable(payload) if payload.fields else T.StructType([NOTHING])
+    keys, at, sequence = known["key"], memory["at"].dataType, memory["seq"].dataType
+    if table is not None:
+        keys = _merge(T.StructType([table[n] for n in spec.keys]), keys)
+        at = _ordering(known, "at", table["effective_from"].dataType, "effective_from")
+        sequence = sequence if spec.effective_at else at
+    return Layout(
+        spec=spec,
+        keys=_nullable(keys),
+        payload=payload,
+        tracked=_tracked(spec, payload),
+        at=at,
+        sequence=sequence,
+        tie=memory["tie"].dataType,
+    )
 
 
 def _payload_of_table(spec: HistorySpec, table: T.StructType | None) -> T.StructType:
@@ -184,20 +241,14 @@ def _payload_of_table(spec: HistorySpec, table: T.StructType | None) -> T.Struct
     return T.StructType([f for f in table.fields if f.name not in own] if table else [])
 
 
-def _merge(old: T.StructType, new: T.StructType) -> tuple[T.StructType, list[str], list[str]]:
+def _merge(old: T.StructType, new: T.StructType) -> T.StructType:
+    """All fields of both, each in a type that has every value of either."""
     fields = {f.name: f for f in old.fields}
-    added, widened = [], []
     for field in new.fields:
         was = fields.get(field.name)
-        if was is None:
-            added.append(field.name)
-            fields[field.name] = field
-        elif field.dataType != was.dataType:
-            kind = _wider(field.name, was.dataType, field.dataType)
-            if kind != was.dataType:
-                widened.append(field.name)
-            fields[field.name] = T.StructField(field.name, kind)
-    return T.StructType(list(fields.values())), added, widened
+        kind = field.dataType if was is None else _wider(field.name, was.dataType, field.dataType)
+        fields[field.name] = T.StructField(field.name, kind)
+    return T.StructType(list(fields.values()))
 
 
 def _wider(name: str, old: T.DataType, new: T.DataType) -> T.DataType:
@@ -206,9 +257,11 @@ def _wider(name: str, old: T.DataType, new: T.DataType) -> T.DataType:
     if isinstance(old, T.NullType) or _widens(old, new):
         return new
     if isinstance(old, T.StructType) and isinstance(new, T.StructType):
-        return _merge(old, new)[0]
+        return _merge(old, new)
     if isinstance(old, T.ArrayType) and isinstance(new, T.ArrayType):
         return T.ArrayType(_wider(name, old.elementType, new.elementType))
+    if isinstance(old, T.MapType) and isinstance(new, T.MapType):
+        return T.MapType(_wider(name, old.keyType, new.keyType), _wider(name, old.valueType, new.valueType))
     if isinstance(old, T.DecimalType) and isinstance(new, T.DecimalType):
         scale = max(old.scale, new.scale)
         whole = max(old.precision - old.scale, new.precision - new.scale)
@@ -264,12 +317,12 @@ def _refuse_case_twins(names: Sequence[str]) -> None:
             )
 
 
-def _refuse_missing(names: Sequence[str], batch: T.StructType) -> None:
-    missing = sorted({n for n in names if n not in batch.fieldNames()})
+def _refuse_missing(names: Sequence[str], there: Sequence[str], where: str) -> None:
+    missing = sorted({n for n in names if n not in there})
     if missing:
         raise ConfigError(
             "GH1401",
-            f"the batch has no column {', '.join(missing)}; it has {', '.join(batch.fieldNames())}.",
+            f"{where} has no column {', '.join(missing)}; it has {', '.join(there)}.",
             "correct the history section of the pipeline, or what the transform returns.",
         )
 

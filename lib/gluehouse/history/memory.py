@@ -10,7 +10,8 @@ It lies beside the history table, at its location + ``__memory``, one row an ite
   events had come to, where its version shows otherwise (compaction.py).
 
 A batch's rows are appended before the history table's one commit and count from that commit on: both are Delta
-transactions under the batch's id, and rows whose batch the history table does not know are not read. A batch that
+transactions under the batch's id (in ``batch_id`` as the history table names it, with the application that it belongs
+to), and rows whose batch the history table does not know are not read. A batch that
 is killed in between is thus neither lost nor half there; run again, it replaces its rows.
 """
 
@@ -24,34 +25,29 @@ from pyspark.sql import types as T
 
 from gluehouse.history.delta import DeltaLocation
 from gluehouse.history.layout import Layout
-from gluehouse.history.value import typed
+from gluehouse.history.value import fitted, typed
 
 SUFFIX = "__memory"
 KINDS = frozenset({"event", "state", "snapshot", "truncate", "silent", "horizon", "high_water", "pruned"})
-WITH_TABLE, ALONE = "table", "alone"
+# What comes before the history table's name of a batch (``app_id``) in memory's: it changed the table too, or did not.
+WITH_TABLE, ALONE = "table/", "alone/"
 
 
 class Memory:
     """The companion table of a history table, as of the batches that the history table knows."""
 
-    def __init__(self, spark: SparkSession, location: str, committed: dict[str, int], app: str) -> None:
-        self.spark, self.app = spark, app
+    def __init__(self, spark: SparkSession, location: str, committed: dict[str, int]) -> None:
+        self.spark = spark
         self.path = location.rstrip("/") + SUFFIX
         self.table = DeltaLocation(spark, self.path)
         self.state = self.table.state()
         self.batches = self.state.transactions
-        prefix = f"{app}/{WITH_TABLE}/"
-        self.unfinished = [
-            name.removeprefix(prefix)
-            for name in self.batches
-            if name.startswith(prefix)
-            and app_id(app, name.removeprefix(prefix)) not in committed
-            and not self.has_alone(name.removeprefix(prefix))
-        ]
+        begun = [name.removeprefix(WITH_TABLE) for name in self.batches if name.startswith(WITH_TABLE)]
+        self.unfinished = [name for name in begun if name not in committed and not self.has_alone(name)]
 
-    def has_alone(self, batch_id: str) -> bool:
+    def has_alone(self, transaction: str) -> bool:
         """Whether the batch changed memory and nothing else, and is done."""
-        return f"{self.app}/{ALONE}/{batch_id}" in self.batches
+        return ALONE + transaction in self.batches
 
     @cached_property
     def kinds(self) -> frozenset[str]:
@@ -75,13 +71,16 @@ class Memory:
         columns = [typed(F.lit(None), f.dataType).alias(f.name) for f in schema_of(layout).fields]
         return self.spark.range(0, 1, 1, 1).select(*columns).where(F.lit(False))
 
-    def append(self, rows: DataFrame, batch_id: str, alone: bool, layout: Layout) -> int:
-        """Append a batch's rows; what an earlier, unfinished try of the batch left is replaced. The new version."""
+    def append(self, rows: DataFrame, transaction: str, alone: bool, layout: Layout) -> int:
+        """Append a batch's rows; what an earlier, unfinished try of the batch left is replaced. The new version.
+
+        ``transaction``: the history table's name of the batch, which the rows have for their ``batch_id``.
+        """
         rewrite = self._is_narrower(layout)
         before = self.stored() if rewrite else None
         if before is not None:
             rows = in_types(before, layout).unionByName(rows)
-        name = f"{self.app}/{ALONE if alone else WITH_TABLE}/{batch_id}"
+        name = (ALONE if alone else WITH_TABLE) + transaction
         writer = (
             rows.write.format("delta")
             .option("txnAppId", name)
@@ -92,8 +91,8 @@ class Memory:
             writer = writer.partitionBy("kind")
         if rewrite:
             writer.mode("overwrite").option("overwriteSchema", "true").save(self.path)
-        elif batch_id in self.unfinished:
-            writer.mode("overwrite").option("replaceWhere", f"batch_id = '{batch_id}'").save(self.path)
+        elif transaction in self.unfinished:
+            writer.mode("overwrite").option("replaceWhere", f"batch_id = {_quoted(transaction)}").save(self.path)
         else:
             writer.mode("append").save(self.path)
         return self.table.version() or 0
@@ -105,14 +104,28 @@ class Memory:
         return self.table.version() or 0
 
     def _is_narrower(self, layout: Layout) -> bool:
-        """Whether a widened column is still narrow in memory, so that every file must be written anew."""
-        if not layout.widened or self.state.version is None:
-            return False
-        stored = self.spark.read.format("delta").load(self.path).schema["payload"].dataType
-        assert isinstance(stored, T.StructType)
-        return any(
-            n in stored.fieldNames() and stored[n].dataType != layout.payload[n].dataType for n in layout.widened
-        )
+        """Whether some column is narrower in memory than it is now, so that every file must be written anew."""
+        return self.state.version is not None and _narrower(self.table.schema(), schema_of(layout))
+
+
+def _narrower(have: T.DataType, want: T.DataType) -> bool:
+    """Whether the wanted type is another one, apart from fields that Delta adds to a struct by itself."""
+    if isinstance(have, T.StructType) and isinstance(want, T.StructType):
+        names = have.fieldNames()
+        return any(_narrower(have[f.name].dataType, f.dataType) for f in want.fields if f.name in names)
+    if isinstance(have, T.ArrayType) and isinstance(want, T.ArrayType):
+        return _narrower(have.elementType, want.elementType)
+    if isinstance(have, T.MapType) and isinstance(want, T.MapType):
+        return _narrower(have.keyType, want.keyType) or _narrower(have.valueType, want.valueType)
+    return have != want
+
+
+def _quoted(text: str) -> str:
+    """
+    >>> print(_quoted("it's"))
+    'it\\'s'
+    """
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def app_id(app: str, batch_id: str) -> str:
@@ -147,35 +160,13 @@ def in_types(rows: DataFrame, layout: Layout) -> DataFrame:
     )
 
 
-def as_memory(rows: DataFrame, layout: Layout, kind: str, batch_id: str) -> DataFrame:
+def as_memory(rows: DataFrame, layout: Layout, kind: str, transaction: str) -> DataFrame:
     """Rows with some of memory's columns -> all of them."""
     given = set(rows.columns)
-    fixed = {"kind": F.lit(kind), "batch_id": F.lit(batch_id), "loaded_at": F.current_timestamp()}
+    fixed = {"kind": F.lit(kind), "batch_id": F.lit(transaction), "loaded_at": F.current_timestamp()}
     return rows.select(
         *[
             typed(fixed.get(f.name, F.col(f.name) if f.name in given else F.lit(None)), f.dataType).alias(f.name)
             for f in schema_of(layout).fields
         ]
     )
-
-
-def fitted(column, have: T.DataType, want: T.DataType):  # type: ignore[no-untyped-def]
-    """The column in the wanted type; a struct's missing fields are NULL."""
-    if have == want:
-        return column
-    if isinstance(have, T.StructType) and isinstance(want, T.StructType):
-        names = have.fieldNames()
-        return F.when(
-            column.isNotNull(),
-            F.struct(
-                *[
-                    (
-                        fitted(column.getField(f.name), have[f.name].dataType, f.dataType)
-                        if f.name in names
-                        else typed(F.lit(None), f.dataType)
-                    ).alias(f.name)
-                    for f in want.fields
-                ]
-            ),
-        )
-    return typed(column, want)

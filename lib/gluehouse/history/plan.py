@@ -107,7 +107,10 @@ def _states(
     if marks is not None:
         known.update(marked)
     positions = _positions(layout, rows.coalesce(1) if single else rows, known)
-    return _fill(layout, _decide(layout, _stored(layout, positions, since)))
+    decided = _decide(layout, _stored(layout, positions, since))
+    if layout.gone and not layout.spec.ignore_nulls:
+        decided = _keep_what_left(layout, decided)
+    return _fill(layout, decided)
 
 
 def _side_by_side(
@@ -250,12 +253,14 @@ def _shown_tie(layout: Layout) -> Column:
 
 def _decide(layout: Layout, rows: DataFrame) -> DataFrame:
     """One event a position: a delete wins, then the tie-breaker; undecided rows of the batch are rejected."""
-    if layout.gone:
-        rows = _keep_what_left(layout, rows)
     was, new = F.col("was"), F.col("new")
     ahead = F.struct(new.getField("tie")) > F.struct(was.getField("tie"))
     level = new.getField("tie").eqNullSafe(was.getField("tie"))
     differs = new.getField("digest") != was.getField("digest")
+    if layout.gone:
+        here = [n for n in layout.payload_names if n not in layout.gone]
+        said, said_before = (struct_digest(one.getField("payload"), layout.payload, here) for one in (new, was))
+        differs = said != said_before
     several = new.isNotNull() & (F.bitwise_not(F.col("lowest.turned")) != new.getField("digest"))
     gone = F.col("was_delete") | F.col("new_delete")
     rejected = (
@@ -274,20 +279,41 @@ def _decide(layout: Layout, rows: DataFrame) -> DataFrame:
 
 
 def _keep_what_left(layout: Layout, rows: DataFrame) -> DataFrame:
-    """A column that left the contract says nothing: a row that else confirms its version keeps the version's value."""
-    told = [n for n in (layout.tracked or layout.payload_names) if n not in layout.gone]
-    cover, new = F.col("cover.payload"), F.col("new.payload")
-    same = F.col("covers") & (struct_digest(cover, layout.payload, told) == struct_digest(new, layout.payload, told))
+    """A column that left the contract says nothing: a row of the batch that repeats the event before it in all other
+    columns repeats it in that one too. (With ignored NULLs values flow on by themselves.)"""
+    told = _told(layout)
+    state = F.when(~F.col("is_delete"), struct_digest(F.col("event.payload"), layout.payload, told))
+    order = Window.partitionBy("key", "is_event").orderBy("at", "seq")
+    so_far = order.rowsBetween(Window.unboundedPreceding, 0)
+    rows = rows.withColumn("__told", state)
+    turns = ~F.col("__told").eqNullSafe(F.lag("__told").over(order))
+    rows = rows.withColumn("__run", F.sum(turns.cast("int")).over(so_far))
+    lacks = F.col("from_batch") & ~F.col("is_delete")
+    run = Window.partitionBy("key", "is_event", "__run").orderBy("at", "seq")
+    before = F.last(F.when(~lacks, F.col("event.payload")), ignorenulls=True).over(
+        run.rowsBetween(Window.unboundedPreceding, 0)
+    )
+    rows = rows.withColumn("__before", before)
+    own = F.col("event.payload")
+    payload = F.struct(
+        *[
+            (F.col("__before") if f.name in layout.gone else own).getField(f.name).alias(f.name)
+            for f in layout.payload.fields
+        ]
+    )
     kept = F.struct(
-        *[(cover if f.name in layout.gone else new).getField(f.name).alias(f.name) for f in layout.payload.fields]
+        F.col("event.is_delete"),
+        F.col("event.tie"),
+        payload.alias("payload"),
+        payload_digest(payload, layout).alias("digest"),
     )
-    refilled = F.struct(
-        F.col("new.is_delete"),
-        F.col("new.tie"),
-        kept.alias("payload"),
-        payload_digest(kept, layout).alias("digest"),
-    )
-    return rows.withColumn("new", F.when(F.col("new").isNotNull() & same, refilled).otherwise(F.col("new")))
+    known = lacks & F.col("__before").isNotNull()
+    return rows.withColumn("event", F.when(known, kept).otherwise(F.col("event"))).drop("__told", "__run", "__before")
+
+
+def _told(layout: Layout) -> list[str]:
+    """The columns by which an event that lacks some is compared with another."""
+    return [n for n in (layout.tracked or layout.payload_names) if n not in layout.gone]
 
 
 def _fill(layout: Layout, rows: DataFrame) -> DataFrame:

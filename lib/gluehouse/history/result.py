@@ -27,6 +27,8 @@ class HistoryResult:
 
     ``opened`` versions were inserted, ``closed`` ones got their end, ``updated`` ones changed otherwise or moved,
     ``removed`` ones disappeared (a late event or a winning delete); ``unchanged`` events changed no version.
+    ``rejected`` has the batch's columns and, as its last two, ``rule`` and ``reason`` (``_rule``, ``_reason`` where the
+    batch has a column of that name).
     """
 
     opened: int = 0

@@ -18,12 +18,12 @@ from gluehouse.errors import HistoryRefused
 from gluehouse.history import snapshot as snapshots
 from gluehouse.history.events import Events, key_is_legible, payload_digest
 from gluehouse.history.layout import Layout
-from gluehouse.history.memory import as_memory, fitted, in_types
+from gluehouse.history.memory import as_memory, in_types
 from gluehouse.history.plan import sk_type
 from gluehouse.history.result import Snapshot
 from gluehouse.history.small import PLACE_COLUMN, SMALL_KEYS, TINY_KEYS, held, one_row
 from gluehouse.history.store import BROADCAST_KEYS
-from gluehouse.history.value import literal, portable, typed
+from gluehouse.history.value import fitted, literal, portable, typed
 
 
 class Known:
@@ -106,15 +106,15 @@ class Known:
             return None
         return self.memory.where(F.col("kind").isin(*there))
 
-    def bounds(self, batch_id: str | None) -> tuple[Column | None, Column | None]:
+    def bounds(self, transaction: str | None) -> tuple[Column | None, Column | None]:
         """The newest accepted effective time, where the spec has a lateness, and the time before which memory was
-        pruned. With ``batch_id`` the newest time is that which this batch met, and the other does not count."""
+        pruned. With ``transaction`` the newest time is that which this batch met, and the other does not count."""
         kind, at = F.col("kind"), portable(F.col("at"), self.layout.at)
         asked = self.layout.spec.lateness is not None
         times: list[DataFrame] = []
-        if batch_id is not None:
+        if transaction is not None:
             horizon = self.remembered("horizon") if asked else None
-            times += [] if horizon is None else [horizon.where(F.col("batch_id") == batch_id)]
+            times += [] if horizon is None else [horizon.where(F.col("batch_id") == transaction)]
         else:
             memory = self.remembered(*(self.kinds - {"horizon"} if asked else {"pruned"}))
             times += [] if memory is None else [memory]
@@ -194,17 +194,17 @@ class Scope:
         self._news.append((kind, rows))
         self.has_news = True
 
-    def memory_rows(self, plan: DataFrame, batch_id: str, counts: dict[str, int]) -> DataFrame | None:
+    def memory_rows(self, plan: DataFrame, transaction: str, counts: dict[str, int]) -> DataFrame | None:
         """Everything that memory gets from this batch, in memory's columns; None for nothing."""
         parts = []
         if counts["remembered"]:
             events = plan.where(F.col("remember") > 0)
             events = events.select("key", "at", "seq", "is_delete", "tie", "payload", "digest")
-            parts.append(as_memory(events, self._layout, "event", batch_id))
+            parts.append(as_memory(events, self._layout, "event", transaction))
         if self.undecided_are_silent and counts["undecided"]:
             silent = plan.where(F.col("rejected")).select("key", "at", "seq")
-            parts.append(as_memory(silent, self._layout, "silent", batch_id))
-        parts += [as_memory(news, self._layout, kind, batch_id) for kind, news in self._news]
+            parts.append(as_memory(silent, self._layout, "silent", transaction))
+        parts += [as_memory(news, self._layout, kind, transaction) for kind, news in self._news]
         return union(parts)
 
     def narrow(

@@ -9,6 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from gluehouse.errors import HistoryRefused
+from gluehouse.history.digest import struct_digest
 from gluehouse.history.layout import Layout
 from gluehouse.history.value import literal, portable
 from gluehouse.spec.history import Breaker
@@ -28,13 +29,14 @@ class Content:
 def content_of(events: DataFrame, layout: Layout) -> Content | None:
     """One pass over the snapshot's events; None where it has none. Raises HistoryRefused GH4005 (several times)."""
     seq = portable(F.col("seq"), layout.sequence)
+    key = struct_digest(F.col("key"), layout.keys, layout.keys.fieldNames())
     of_key = events.groupBy("key").agg(
         F.sort_array(F.collect_set("digest")).alias("said"), F.min(seq).alias("first"), F.max(seq).alias("last")
     )
     found = of_key.agg(
         F.count(F.lit(1)).alias("rows"),
         F.count(F.when(F.size("said") > 1, 1)).alias("torn"),
-        F.sum(F.xxhash64("key", "said").cast("decimal(38,0)")).cast("string").alias("total"),
+        F.sum(F.xxhash64(key, "said").cast("decimal(38,0)")).cast("string").alias("total"),
         F.min("first").alias("first"),
         F.max("last").alias("last"),
     ).collect()[0]

@@ -14,10 +14,10 @@ from gluehouse.history.delta import DeltaLocation, as_transaction, options
 from gluehouse.history.file_commit import FileCommit, Touched
 from gluehouse.history.layout import Layout
 from gluehouse.history.lock import LockPort
-from gluehouse.history.memory import SUFFIX, fitted
+from gluehouse.history.memory import SUFFIX
 from gluehouse.history.small import PLACE_COLUMN, held
 from gluehouse.history.surrogate import is_new
-from gluehouse.history.value import type_text, typed
+from gluehouse.history.value import fitted, type_text, typed
 
 ACTION = "__action"
 DELETION_VECTORS = "delta.enableDeletionVectors"

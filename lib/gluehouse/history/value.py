@@ -50,3 +50,29 @@ def literal(value: Any, kind: T.DataType) -> Column:
     if isinstance(kind, T.StructType):
         return F.struct(*[literal(value[f.name], f.dataType).alias(f.name) for f in kind.fields])
     return typed(F.lit(value), kind)
+
+
+def fitted(column: Column, have: T.DataType, want: T.DataType) -> Column:
+    """The column in the wanted type, nested fields by their names; those that it has not are NULL."""
+    if have == want:
+        return column
+    if isinstance(have, T.StructType) and isinstance(want, T.StructType):
+        names = have.fieldNames()
+        fields = [
+            (
+                fitted(column.getField(f.name), have[f.name].dataType, f.dataType)
+                if f.name in names
+                else typed(F.lit(None), f.dataType)
+            ).alias(f.name)
+            for f in want.fields
+        ]
+        return F.when(column.isNotNull(), F.struct(*fields))
+    if isinstance(have, T.ArrayType) and isinstance(want, T.ArrayType):
+        items, wanted = have.elementType, want.elementType
+        return F.transform(column, lambda one: fitted(one, items, wanted))
+    if isinstance(have, T.MapType) and isinstance(want, T.MapType):
+        keyed, valued, wanted_key, wanted_value = have.keyType, have.valueType, want.keyType, want.valueType
+        keys = F.transform(F.map_keys(column), lambda one: fitted(one, keyed, wanted_key))
+        values = F.transform(F.map_values(column), lambda one: fitted(one, valued, wanted_value))
+        return F.map_from_arrays(keys, values)
+    return typed(column, want)

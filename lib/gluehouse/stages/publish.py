@@ -95,5 +95,7 @@ def _snapshot(context: StageContext) -> Snapshot | None:
 def _set_aside(context: StageContext, rejected: DataFrame) -> str:
     """Rows that the history engine cannot take go to quarantine, as they came to it."""
     keys = tuple(context.pipeline.spec.history.keys) if context.pipeline.spec.history else ()
-    rows = rejected.withColumn(VIOLATIONS, F.array(F.struct("rule", "reason"))).drop("rule", "reason")
+    *_, rule, reason = rejected.columns
+    told = F.struct(F.col(rule).alias("rule"), F.col(reason).alias("reason"))
+    rows = rejected.withColumn(VIOLATIONS, F.array(told)).drop(rule, reason)
     return zones.write_quarantine(context, "publish", zones.as_quarantine(context, rows, keys), keys)
