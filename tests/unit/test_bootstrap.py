@@ -314,6 +314,7 @@ def test_a_second_profile_is_set_up_with_what_its_tests_need_and_touches_nothing
     first, second = (main.steps(Checkout(tmp_path, PROFILES[name])) for name in ("glue-5.1", "glue-6.0"))
     assert [str(step.stamp.relative_to(tmp_path)) for step in second] == [
         ".cache/glue-6.0/.stamp",
+        ".cache/glue-6.0/.gluehouse",
         ".cache/glue-6.0/.java",
         ".cache/jars/glue-6.0/.stamp",
     ]

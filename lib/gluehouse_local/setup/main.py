@@ -152,17 +152,20 @@ def steps(at: Checkout) -> list[Step]:
         chosen = java.recorded(at.java_file)
         return chosen.executable if chosen else at.java_file
 
-    tools = environment(at.venv, ".txt", f"the tools and tests ({at.profile.venv})", 1500)
+    ours_inputs = stamp.digest(place, at.root / "setup.py")
+    tools = [
+        environment(at.venv, ".txt", f"the tools and tests ({at.profile.venv})", 1500),
+        Step(f"gluehouse itself ({at.profile.venv})", at.venv / ".gluehouse", ours_inputs, 1, ours),
+    ]
     java_and_jars = [
         Step("Java 17", at.venv / ".java", java_inputs, 1, choose_java, chosen_java),
         Step("jars", at.jars / ".stamp", stamp.digest(RECIPE, at.pins(".jars"), jars.SETTINGS), 60, fetch_jars),
     ]
     if at.profile != GLUE_5_1:
         # The local AWS, whose processes must see what Glue and Lambda give and no more, has the first profile only.
-        return [tools, *java_and_jars]
+        return [*tools, *java_and_jars]
     return [
-        tools,
-        Step("gluehouse itself (.venv)", at.venv / ".gluehouse", stamp.digest(place, at.root / "setup.py"), 1, ours),
+        *tools,
         environment(at.glue, ".base.txt", "what Glue 5.1 gives a job (.cache/glue-5.1)", 1000),
         Step("Delta's Python part", at.glue_delta / ".stamp", stamp.digest(place, at.pins(".delta.txt")), 5, delta),
         environment(at.lambda_, ".lambda.txt", "what Lambda gives a function (.cache/lambda-3.11)", 100),
