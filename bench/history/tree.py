@@ -47,6 +47,16 @@ def processes(pid: int) -> list[psutil.Process]:
     return [top, *top.children(recursive=True)]
 
 
+def resident(pid: int) -> int:
+    """The bytes of the tree in memory now."""
+    total = 0
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for process in processes(pid):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                total += process.memory_info().rss
+    return total
+
+
 @dataclass
 class Peak:
     """The largest resident memory of a tree that was seen, in bytes."""
@@ -55,13 +65,13 @@ class Peak:
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def watch(self, pid: int, every: float) -> None:
-        while not self._stop.wait(every):
-            total = 0
-            with contextlib.suppress(psutil.NoSuchProcess):
-                for process in processes(pid):
-                    with contextlib.suppress(psutil.NoSuchProcess):
-                        total += process.memory_info().rss
-            self.rss = max(self.rss, total)
+        """Look at once, every so many seconds, and once more at the end: what is short is seen, too."""
+        while True:
+            over = self._stop.is_set()
+            self.rss = max(self.rss, resident(pid))
+            if over:
+                return
+            self._stop.wait(every)
 
 
 @contextlib.contextmanager
