@@ -19,9 +19,9 @@ def short() -> list[Cell]:
         *_cells(SPARK, "random", [Size(TWO)], warm=3),
         *_cells(SPARK, "random", [Size(HALF)]),
         *_cells(("ours_dv", "ours"), "random", [Size(HALF, "1")]),
-        *_cells(SPARK, "random", [Size(HALF, "8")]),
-        *_cells(("ours_dv", "mack", "docs_merge"), "repeat", [Size(HALF)]),
-        *_cells(("ours_dv", "mack", "docs_merge"), "confirm", [Size(HALF)]),
+        *_cells(("ours_dv", "ours", "mack"), "random", [Size(HALF, "8")]),
+        *_cells(("ours_dv", "mack"), "repeat", [Size(HALF)]),
+        *_cells(("ours_dv", "mack"), "confirm", [Size(HALF)]),
         *_cells(SPARK, "cdc", [Size(HALF)]),
     ]
 
