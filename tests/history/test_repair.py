@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from gluehouse.errors import ConfigError, HistoryRefused, TableLockLost
-from gluehouse.history import FileLock, apply_batch, read_history
+from gluehouse.history import FileLock, apply_batch, mend, read_history
 from gluehouse.history.check import violations
 from gluehouse.history.delta import DeltaLocation
 from gluehouse.history.lock import lock_beside
@@ -224,13 +224,15 @@ def write(table: DataFrame, path: str) -> None:
 
 
 def test_a_repair_is_one_commit_that_moves_rows_out_first_and_leaves_other_keys_alone(
-    spark: SparkSession, tmp_path: Any
+    spark: SparkSession, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(mend, "SMALL_BYTES", 0)  # as if the table were too large to be read whole
     path = str(tmp_path / "dim")
     write(mack(spark, (7, "fine", True, 1, None)), path)
     broken = [(1, "new", False, 10, 5), (1, "late", True, 5, None), (1, "late", True, 5, None), (None, "x", True, 1, 2)]
     mack(spark, *broken).write.format("delta").mode("append").save(path)
     planned = Repair(spark, path, MACK)
+    assert {row["key"]["id"] for row in planned.plan.select("key").collect()} == {1, None}
     assert planned.report.moved == {"exact_copy": 1, "null_key": 1}
     assert planned.report.version_after is None
     assert not (tmp_path / "dim__repaired").exists()
@@ -248,6 +250,7 @@ def test_a_repair_is_one_commit_that_moves_rows_out_first_and_leaves_other_keys_
     ]  # fmt: skip
     aside = read_history(spark, path + "__repaired").select("table_version", "rule", "row.v").collect()
     assert sorted(map(tuple, aside)) == [(1, "exact_copy", "late"), (1, "null_key", "x")]
+    planned.close()
     again = Repair(spark, path, MACK)
     with lock_beside(path) as lock:
         assert again.write(lock).version_after is None

@@ -24,8 +24,9 @@ from gluehouse.history.repair import (
     plan_repair,
     repaired_rows,
 )
+from gluehouse.history.small import SMALL_BYTES
 from gluehouse.history.value import typed
-from gluehouse.history.versions import VersionColumns
+from gluehouse.history.versions import VersionColumns, key_struct
 
 SUFFIX = "__repaired"
 # What may be done to a table whose memory knows its versions: nothing of this changes what a version says.
@@ -72,11 +73,23 @@ class Repair:
         self.version = self.state.version or 0
         visible = spark.read.format("delta").option("versionAsOf", self.version).load(self.table.path)
         self.schema = visible.schema
+        key = key_struct(columns.keys).alias("key")
+        if merge_equal or self.state.size <= SMALL_BYTES:
+            broken, whole = None, visible.where(F.lit(False))
+        else:
+            # Only the keys that break something are read whole; what the rules ask of the others is narrow.
+            found = violations(visible, columns).where(F.col("invariant").isin(*MENDED))
+            broken = found.select("key").distinct().persist()
+            keyed = visible.select(F.struct("*").alias("row"), key)
+            whole = keyed.join(broken, on="key", how="left_anti").select("row.*")
+            visible = keyed.join(broken, on="key", how="left_semi").select("row.*")
         self.plan = plan_repair(visible, columns, merge_equal, tracked).persist()
-        self.report = self._counted(deletes)
+        self._persisted = [self.plan, *([broken] if broken is not None else [])]
+        self.report = self._counted(whole, deletes)
 
     def close(self) -> None:
-        self.plan.unpersist()
+        for frame in self._persisted:
+            frame.unpersist()
 
     def touched(self) -> DataFrame:
         """The plan's rows that are moved out or changed, or behind which something is uncovered."""
@@ -98,15 +111,16 @@ class Repair:
         self._commit()
         return replace(self.report, version_after=self.table.version(), repaired=repaired)
 
-    def _counted(self, deletes: Deletes) -> RepairReport:
-        """Raises Unexpected GH8020 where the plan would leave what it says to mend."""
+    def _counted(self, whole: DataFrame, deletes: Deletes) -> RepairReport:
+        """``whole``: the rows beside the plan's. Raises Unexpected GH8020 where a repair would not mend them."""
         counts = {
             **{f"m.{kind}": F.col("moved") == kind for kind in MOVED},
             **{f"c.{kind}": F.array_contains("changes", kind) for kind in CHANGED},
             UNCOVERED: F.col(UNCOVERED),
         }
         found = self.plan.agg(*[F.count(F.when(rule, 1)).alias(name) for name, rule in counts.items()]).collect()[0]
-        left = violations(repaired_rows(self.plan, self.schema, self.columns), self.columns, deletes)
+        after = repaired_rows(self.plan, self.schema, self.columns).unionByName(whole)
+        left = violations(after, self.columns, deletes)
         remaining = {row["invariant"]: row["count"] for row in left.groupBy("invariant").count().collect()}
         broken = sorted(set(remaining) & set(MENDED))
         if broken:
