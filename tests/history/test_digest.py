@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 
-from gluehouse.history.delta import options
+from gluehouse.history.session import options
 from gluehouse.history.digest import digest64, digest128
 
 Digest = Callable[..., Column]

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from gluehouse.errors import ConfigError, HistoryRefused
 from gluehouse.history import Snapshot, apply_batch, read_history
-from gluehouse.history.delta import options
+from gluehouse.history.session import options
 from gluehouse.spec.history import HistorySpec
 
 

@@ -114,12 +114,11 @@ def found(
     location, name = _location(table, environment)
     spec = _spec(root, pipeline, name)
     spark = open_session(location, root, jars)
-    from gluehouse.history.delta import options
-    from gluehouse.history.small import QUICK, SMALL_BYTES
+    from gluehouse.history.session import options, quick
+    from gluehouse.history.small import SMALL_BYTES
 
     state = _state(spark, location)
-    quick = QUICK if state.size <= SMALL_BYTES else {}
-    with options(spark, **{**quick, "spark.sql.session.timeZone": "UTC"}):
+    with quick(spark, state.size <= SMALL_BYTES), options(spark, **{"spark.sql.session.timeZone": "UTC"}):
         yield Place(spark, location, _columns(spec, keys, **named), state.version or 0, spec, name, environment)
 
 

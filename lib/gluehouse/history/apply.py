@@ -10,12 +10,13 @@ from pyspark.sql import functions as F
 
 from gluehouse.history.changes import ChangeSet, Current, plan
 from gluehouse.history.compaction import compact_if_due
-from gluehouse.history.delta import OLD_TIMES, DeltaLocation, TableState, options
+from gluehouse.history.delta import OLD_TIMES, DeltaLocation, TableState
 from gluehouse.history.events import undecided_rows
 from gluehouse.history.lock import LockPort, lock_of
 from gluehouse.history.memory import Memory, app_id
 from gluehouse.history.result import HistoryResult, Snapshot
-from gluehouse.history.small import QUICK, one_row
+from gluehouse.history.session import options, quick
+from gluehouse.history.small import one_row
 from gluehouse.history.store import PlanFile, Write, held_plan, switch_on_deletion_vectors, write_table
 from gluehouse.history.surrogate import retired_keys, with_surrogates
 from gluehouse.spec.history import HistorySpec
@@ -81,6 +82,7 @@ class Target:
         """The table as ``plan`` wants it."""
         return Current(
             visible=self.table.read() if self.state.version is not None else None,
+            within=self.table.read,
             memory=self.memory.stored(),
             kinds=self.memory.kinds,
             stored_bytes=self.state.size + self.memory.state.size,
@@ -96,7 +98,7 @@ def apply_changes(target: Target, changes: ChangeSet) -> HistoryResult:
     """
     small = changes.known.small
     try:
-        with options(target.spark, **QUICK) if small else nullcontext():
+        with quick(target.spark, small):
             found = _apply(target, changes)
     finally:
         changes.close()
@@ -151,6 +153,7 @@ def _apply(target: Target, changes: ChangeSet) -> HistoryResult:
         target.lock,
         before,
         changes.known.visible if changes.known.small else None,
+        few=scope.small,
     )
     strategy, why = write_table(write)
     return replace(found, strategy=strategy, why=why, version_after=target.table.version())
@@ -159,7 +162,7 @@ def _apply(target: Target, changes: ChangeSet) -> HistoryResult:
 def _computed(target: Target, changes: ChangeSet, rows: DataFrame) -> tuple[DataFrame, dict[str, int]]:
     """The change set's rows, computed once, and the counts of them."""
     if changes.scope.small:
-        with options(target.spark, **(QUICK if changes.scope.tiny else {})):
+        with quick(target.spark, True):
             computed, counts = held_plan(rows, changes.layout)
     else:
         plan_file = PlanFile(target.spark, target.location, changes.layout)
@@ -178,9 +181,10 @@ def _remember(target: Target, changes: ChangeSet, rows: DataFrame, counts: dict[
     if news is None:
         return None
     target.lock.check()
-    if changes.scope.small:
-        news = news.coalesce(1)
-    return memory.append(news, target.transaction, alone=alone, layout=layout)
+    small = changes.scope.small
+    with quick(target.spark, small):
+        news = news.coalesce(1) if small else news
+        return memory.append(news, target.transaction, alone=alone, layout=layout)
 
 
 def _with_rejected(

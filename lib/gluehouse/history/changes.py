@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from gluehouse.history.delta import options
 from gluehouse.history.events import Events, earliest, split_events
 from gluehouse.history.layout import Layout, layout_of
 from gluehouse.history.memory import KINDS
 from gluehouse.history.plan import plan_changes
+from gluehouse.history.ranges import Range
 from gluehouse.history.result import Snapshot
 from gluehouse.history.scope import Known, Scope, scope_of_events, scope_of_snapshot
-from gluehouse.history.small import QUICK, SMALL_BYTES, bytes_to_read, one_row
+from gluehouse.history.session import quick
+from gluehouse.history.small import SMALL_BYTES, bytes_to_read, one_row
 from gluehouse.history.store import ACTION, visible_rows
 from gluehouse.spec.history import HistorySpec
 
@@ -24,6 +25,7 @@ from gluehouse.spec.history import HistorySpec
 class Current:
     """A history table as it is. ``visible``: its rows; ``memory``: its companion's rows; None where there are none.
 
+    ``within``: answers the visible rows that lie in some ranges, without looking at files that have none of them.
     ``kinds``: which kinds of rows memory has; ``stored_bytes``: what both take in storage, which tells whether
     to hold them; ``applied``: the transaction of the batch to be planned, where it was applied before.
     """
@@ -33,6 +35,7 @@ class Current:
     kinds: frozenset[str] = KINDS
     stored_bytes: int | None = None
     applied: str | None = None
+    within: Callable[[Sequence[Range]], DataFrame] | None = None
 
 
 @dataclass
@@ -90,11 +93,12 @@ def plan(
     layout = layout_of(spec, batch.schema, visible.schema if visible is not None else None, payload, remembered)
     batch_bytes = bytes_to_read(batch)
     small = current.stored_bytes is not None and current.stored_bytes + batch_bytes <= SMALL_BYTES
-    with options(spark, **QUICK) if small else nullcontext(), Scope() as scope:
-        known = Known(spark, layout, visible, current.memory, current.kinds, small)
+    with quick(spark, small), Scope() as scope:
+        known = Known(spark, layout, visible, current.memory, current.kinds, small, current.within)
         newest, pruned = known.bounds(current.applied)
         scope.late_before = earliest(layout, newest, pruned)
-        parts = split_events(batch, layout, scope.late_before, hold=batch_bytes <= SMALL_BYTES)
+        with quick(spark, batch_bytes <= SMALL_BYTES):
+            parts = split_events(batch, layout, scope.late_before, hold=batch_bytes <= SMALL_BYTES)
         if spec.deletes == "absence":
             allowed = allow_mass_delete or current.applied is not None
             scope_of_snapshot(scope, known, batch, parts, snapshot or Snapshot(), allowed)

@@ -22,14 +22,15 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from gluehouse.errors import TableLockLost
-from gluehouse.history.delta import OLD_TIMES, DeltaLocation, TableState, options
+from gluehouse.history.delta import OLD_TIMES, DeltaLocation, TableState
 from gluehouse.history.events import earliest, payload_digest
 from gluehouse.history.layout import Layout, layout_of_memory
 from gluehouse.history.lock import LockPort, lock_of
 from gluehouse.history.memory import Memory, as_memory
 from gluehouse.history.plan import boundary_states
 from gluehouse.history.scope import Known, union
-from gluehouse.history.small import QUICK, SMALL_BYTES, one_row
+from gluehouse.history.session import options, quick
+from gluehouse.history.small import SMALL_BYTES, one_row
 from gluehouse.spec.history import HistorySpec
 
 NAME = "__compaction"
@@ -109,7 +110,7 @@ def compact(spark: SparkSession, location: str, spec: HistorySpec, lock: LockPor
     visible = None if state.version is None else table.read()
     layout = layout_of_memory(spec, memory.table.read().schema, None if visible is None else visible.schema)
     small = state.size + memory.state.size <= SMALL_BYTES
-    with options(spark, **(QUICK if small else {})):
+    with quick(spark, small):
         known = Known(spark, layout, visible, memory.stored(), memory.kinds, small)
         rows = compacted(known, first_possible(known))
         waiting = memory.unfinished_rows(layout)

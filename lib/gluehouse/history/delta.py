@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +11,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from gluehouse.history.small import SMALL_BYTES
+from gluehouse.history.ranges import Range, may_hold
+from gluehouse.history.session import options
 
 TXN = "spark.databricks.delta.write."
 # Spark 3.5 refuses dates before 1582 and timestamps before 1900, lest Spark 2 or an old Hive read the file; 4 does not.
@@ -87,10 +87,8 @@ class DeltaLocation:
 
     def files(self, names: set[str]) -> list[Any]:
         """Delta's entries of the data files with these names, statistics included."""
-        told = self.snapshot.checksumOpt()
-        if told.isDefined() and told.get().allFiles().isDefined():
-            files = told.get().allFiles().get()
-            every = [files.apply(at) for at in range(int(files.size()))]
+        every = self._listed()
+        if every is not None:
             return [entry for entry in every if str(entry.path()).rpartition("/")[2] in names]
         listed = ", ".join(f"'{name}'" for name in sorted(names))
         rows = self.snapshot.allFiles().where(f"substring_index(path, '/', -1) IN ({listed})").collectAsList()
@@ -104,16 +102,33 @@ class DeltaLocation:
         """``size``, ``partitionValues`` (map) and ``stats`` (JSON) of each data file, as the log tells them."""
         return DataFrame(self.snapshot.allFiles().toDF(), self.spark).select("size", "partitionValues", "stats")
 
-    def read(self) -> DataFrame:
-        """The rows of the version that was looked at last. Where a small table's checksum lists the files, as it does
-        for a few dozen, a scan of the frame needs no Spark job to find them, but skips none by their statistics."""
-        snapshot = self.snapshot
-        told = snapshot.checksumOpt()
-        plain = int(snapshot.protocol().minReaderVersion()) == 1
-        small = told.isDefined() and int(told.get().tableSizeBytes()) <= SMALL_BYTES
-        if plain and small and told.get().allFiles().isDefined():
-            return self.frame_of(told.get().allFiles().get())
-        return self.spark.read.format("delta").load(self.path)
+    def read(self, ranges: Sequence[Range] = ()) -> DataFrame:
+        """The rows of the version that was looked at last that lie in all the ranges. Where the table's checksum
+        lists its files, as it does for a few dozen, they are chosen here, without the jobs that Delta runs for it."""
+        listed = self._listed()
+        if listed is None:
+            frame = self.spark.read.format("delta").load(self.path)
+        else:
+            frame = self.frame_of(self.seq([one for one in listed if may_hold(_statistics(one), ranges)]))
+        for one in ranges:
+            frame = frame.where(one.condition())
+        return frame
+
+    def _listed(self) -> list[Any] | None:
+        """Delta's entries of all data files, where the checksum has them and statistics have the columns' names."""
+        told = self.snapshot.checksumOpt()
+        if not told.isDefined() or not told.get().allFiles().isDefined():
+            return None
+        if self.properties().get("delta.columnMapping.mode", "none") != "none":
+            return None
+        files = told.get().allFiles().get()
+        return [files.apply(at) for at in range(int(files.size()))]
+
+    def seq(self, items: list[Any]) -> Any:
+        made = self._java().java.util.ArrayList()
+        for item in items:
+            made.add(item)
+        return self._java().PythonUtils.toSeq(made)
 
     def _update(self) -> Any:
         return self.log.update(False, *self._nones(2))
@@ -136,27 +151,15 @@ class DeltaLocation:
         return [self._java().scala.Option.empty() for _ in range(count)]
 
 
+def _statistics(entry: Any) -> str | None:
+    told = entry.stats()
+    return None if told is None else str(told)
+
+
 def _pairs(scala_map: Any) -> list[tuple[str, str]]:
     """A Scala map's entries in one call over the bridge, whatever Scala's version."""
     text = str(scala_map.mkString("\x1f"))
     return [(key, value) for key, _, value in (entry.rpartition(" -> ") for entry in text.split("\x1f") if entry)]
-
-
-@contextmanager
-def options(spark: SparkSession, **settings: str) -> Iterator[None]:
-    """Session settings for one operation, put back afterwards. ``__`` stands for a dot in a name."""
-    names = {name.replace("__", "."): value for name, value in settings.items()}
-    before: dict[str, str | None] = {name: spark.conf.get(name, None) for name in names}
-    try:
-        for name, value in names.items():
-            spark.conf.set(name, value)
-        yield
-    finally:
-        for name, was in before.items():
-            if was is None:
-                spark.conf.unset(name)
-            else:
-                spark.conf.set(name, was)
 
 
 def as_transaction(spark: SparkSession, app_id: str, version: int):  # type: ignore[no-untyped-def]

@@ -22,7 +22,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from gluehouse.history.delta import DeltaLocation, options
+from gluehouse.history.delta import DeltaLocation
+from gluehouse.history.session import options
 
 # What a table may have switched on without a change needing more than files taken away and files added.
 _PLAIN_FEATURES = {"deletionVectors", "appendOnly", "invariants", "checkConstraints", "timestampNtz", "v2Checkpoint"}
@@ -113,7 +114,7 @@ class FileCommit:
             self._transaction,
             any(file.entry.deletionVector() is not None for file in files),
             places.where(F.col("file").isin(*entries))._jdf,
-            self._seq(list(entries.values())),
+            self.table.seq(list(entries.values())),
             self._jvm.org.apache.spark.sql.catalyst.expressions.Literal.TrueLiteral(),
             some(F.col("file")._jc),
             some(F.col("row")._jc),
@@ -129,7 +130,7 @@ class FileCommit:
 
     def read(self, files: list[Touched]) -> DataFrame:
         """All rows of some files, with ``_metadata``."""
-        return self.table.frame_of(self._seq([file.entry for file in files]))
+        return self.table.frame_of(self.table.seq([file.entry for file in files]))
 
     def add(self, rows: DataFrame) -> None:
         """Write rows, in the table's columns, to new files."""
@@ -152,10 +153,10 @@ class FileCommit:
         named = self._delta.actions.SetTransaction(
             transaction, 1, self._jvm.scala.Option.apply(int(time.time() * 1000))
         )
-        nothing = self._seq([])
+        nothing = self.table.seq([])
         none = self._jvm.scala.Option.empty
         merge = self._delta.DeltaOperations.Merge(none(), none(), none(), none(), nothing, nothing, nothing)
-        actions = self._seq([*self._actions, named])
+        actions = self.table.seq([*self._actions, named])
         check()
         self._transaction.commit(actions, merge)
 
@@ -174,12 +175,6 @@ class FileCommit:
             str(self.table.log.dataPath().toString()), entry.path()
         )
         return str(self._jvm.org.apache.spark.paths.SparkPath.fromPath(path).urlEncoded())
-
-    def _seq(self, items: list[Any]) -> Any:
-        made = self._jvm.java.util.ArrayList()
-        for item in items:
-            made.add(item)
-        return self._jvm.PythonUtils.toSeq(made)
 
 
 def _rows_of(entry: Any) -> int:

@@ -65,6 +65,11 @@ class Layout:
         return spec.type == 2 and not spec.ignore_nulls and not everywhere
 
     @property
+    def all_tracked(self) -> bool:
+        """Whether a version shows each event as it came: every column opens a version, and no NULL is filled."""
+        return self.spec.type == 2 and not self.untracked and not self.spec.ignore_nulls
+
+    @property
     def tie_shows(self) -> bool:
         return self.spec.tie_breaker is None or self.spec.tie_breaker in self.payload_names
 

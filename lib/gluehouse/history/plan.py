@@ -46,8 +46,8 @@ def plan_changes(
 
     What there is none of may be None. ``marked``: which src marks have. ``single``: all of it fits one partition.
 
-    - ``old``: key, at, till, payload, sk, place (file and row that hold it). All versions of the touched keys; with
-      ``since``, a time that no event of the batch precedes, those that ended before it may be left out.
+    - ``old``: key, at, till, payload, digest, sk, place (file and row that hold it). All versions of the touched keys;
+      with ``since``, a time that no event of the batch precedes, those that ended before it may be left out.
     - ``memory``: kind (event or state), key, at, seq, is_delete, payload (NULL: as shown), tie, digest.
     - ``marks``: key, at, seq, src; src one of silent, silent_new, snapshot, snapshot_new, truncate.
     - ``events``: key, at, seq, is_delete, payload, tie, digest.
@@ -107,7 +107,7 @@ def _states(
     if marks is not None:
         known.update(marked)
     positions = _positions(layout, rows.coalesce(1) if single else rows, known)
-    decided = _decide(layout, _stored(layout, positions, since))
+    decided = _decide(layout, _stored(layout, positions, known, since))
     if layout.gone and not layout.spec.ignore_nulls:
         decided = _keep_what_left(layout, decided)
     return _fill(layout, decided)
@@ -141,9 +141,8 @@ def _side_by_side(
     told = {n: F.col(n) for n in ("is_delete", "payload", "tie", "digest")}
     parts = [] if events is None else [rows(events, F.lit("new"), **told)]
     if old is not None:
-        shown = {n: F.col(n) for n in ("payload", "till", "sk", "place")}
-        digest = payload_digest(F.col("payload"), layout)
-        parts.append(rows(old, F.lit("old"), seq=seq_of("at"), digest=digest, **shown))
+        shown = {n: F.col(n) for n in ("payload", "digest", "till", "sk", "place")}
+        parts.append(rows(old, F.lit("old"), seq=seq_of("at"), **shown))
         if layout.spec.type == 2:
             parts.append(rows(old.where(F.col("till").isNotNull()), F.lit("end"), at=F.col("till"), seq=seq_of("till")))
     if memory is not None:
@@ -196,11 +195,15 @@ def _positions(layout: Layout, rows: DataFrame, known: Collection[str]) -> DataF
     )
 
 
-def _stored(layout: Layout, positions: DataFrame, since: Column | None) -> DataFrame:
+def _stored(layout: Layout, positions: DataFrame, known: Collection[str], since: Column | None) -> DataFrame:
     """What was accepted before at each position: ``was_delete``, ``was`` (tie, payload, digest), ``shown``."""
     settled = F.lit(False) if since is None else ((F.col("at") < since) & ~F.col("covers"))
     so_far = Window.partitionBy("key").orderBy("at", "seq").rowsBetween(Window.unboundedPreceding, 0)
-    cover = F.last(F.when(F.col("old").isNotNull(), F.col("old")), ignorenulls=True).over(so_far)
+    # Without memory and snapshots a version speaks for no position but its own, and its payload need not be carried on.
+    carried = bool({"mem", "snapshot"} & set(known))
+    speaker = F.col("cover" if carried else "old")
+    over = F.col("old") if carried else F.struct(F.col("old.till").alias("till"))
+    cover = F.last(F.when(F.col("old").isNotNull(), over), ignorenulls=True).over(so_far)
     covers = F.col("cover").isNotNull() & (F.col("cover.till").isNull() | (F.col("at") < F.col("cover.till")))
     spoken = F.col("snapshot") & ~F.col("silent")
     implied_delete = (
@@ -210,9 +213,9 @@ def _stored(layout: Layout, positions: DataFrame, since: Column | None) -> DataF
         covers,
         F.struct(
             F.lit(False).alias("is_delete"),
-            _shown_tie(layout).alias("tie"),
-            F.col("cover.payload").alias("payload"),
-            F.col("cover.digest").alias("digest"),
+            _shown_tie(layout, speaker).alias("tie"),
+            speaker.getField("payload").alias("payload"),
+            speaker.getField("digest").alias("digest"),
         ),
     )
     mem = F.when(
@@ -220,7 +223,7 @@ def _stored(layout: Layout, positions: DataFrame, since: Column | None) -> DataF
         F.struct(
             F.lit(False).alias("is_delete"),
             F.col("mem.tie").alias("tie"),
-            F.coalesce(F.col("mem.payload"), F.col("cover.payload")).alias("payload"),
+            F.coalesce(F.col("mem.payload"), speaker.getField("payload")).alias("payload"),
             F.col("mem.digest").alias("digest"),
         ),
     )
@@ -245,9 +248,9 @@ def _stored(layout: Layout, positions: DataFrame, since: Column | None) -> DataF
     )
 
 
-def _shown_tie(layout: Layout) -> Column:
+def _shown_tie(layout: Layout, speaker: Column) -> Column:
     if layout.spec.tie_breaker and layout.tie_shows:
-        return typed(F.col("cover.payload").getField(layout.spec.tie_breaker), layout.tie)
+        return typed(speaker.getField("payload").getField(layout.spec.tie_breaker), layout.tie)
     return typed(F.lit(None), layout.tie)
 
 
@@ -318,19 +321,16 @@ def _told(layout: Layout) -> list[str]:
 
 def _fill(layout: Layout, rows: DataFrame) -> DataFrame:
     """``state``: the payload an event leaves. With ignored NULLs these take the value before, since the last delete."""
-    rows = rows.withColumn("payload", F.col("event.payload"))
+    payload = F.col("event.payload")
     if not layout.spec.ignore_nulls:
-        return rows.withColumn("state", F.col("payload"))
+        return rows.withColumn("state", payload)
     order = Window.partitionBy("key", "is_event").orderBy("at", "seq")
     life = Window.partitionBy("key", "is_event", "life").orderBy("at", "seq").rowsBetween(Window.unboundedPreceding, 0)
     # What memory holds as a whole state has been filled before: a NULL in it is one.
     starts = F.col("is_delete") | F.col("whole")
     rows = rows.withColumn("life", F.sum(starts.cast("int")).over(order.rowsBetween(Window.unboundedPreceding, 0)))
     filled = F.struct(
-        *[
-            F.last(F.col("payload").getField(f.name), ignorenulls=True).over(life).alias(f.name)
-            for f in layout.payload.fields
-        ]
+        *[F.last(payload.getField(f.name), ignorenulls=True).over(life).alias(f.name) for f in layout.payload.fields]
     )
     return rows.withColumn("state", F.when(F.col("event").isNotNull(), filled))
 
@@ -339,23 +339,20 @@ def _fold(layout: Layout, rows: DataFrame) -> DataFrame:
     """Versions: ``opens`` where one starts, ``row`` (payload, till) as its interval shows it."""
     rows = _counting(layout, rows)
     order = Window.partitionBy("key", "counts").orderBy("at", "seq")
-    digest = struct_digest(F.col("state"), layout.payload, layout.tracked)
-    rows = rows.withColumn("tracked", F.when(~F.col("is_delete"), digest))
+    rows = rows.withColumn("tracked", F.when(~F.col("is_delete"), _tracked_digest(layout)))
     rows = rows.withColumns({"before": F.lag("tracked").over(order), "next_at": F.lead("at").over(order)})
     rows = rows.withColumn("turns", F.col("counts") & ~F.col("tracked").eqNullSafe(F.col("before")))
     so_far = order.rowsBetween(Window.unboundedPreceding, 0)
     rows = rows.withColumn("run", F.sum(F.col("turns").cast("int")).over(so_far))
     run = _whole(Window.partitionBy("key", "counts", "run").orderBy("at", "seq"))
-    of_run = {
-        "first_state": F.first("state").over(run),
-        "last_state": F.last("state").over(run),
-        "till": F.last("next_at").over(run),
-    }
+    of_run = {"till": F.last("next_at").over(run)}
+    if not layout.all_tracked:
+        of_run |= {"first_state": F.first("state").over(run), "last_state": F.last("state").over(run)}
     if layout.surrogate:
         # The version that a run showed before, if it did: moving its start earlier does not make it another.
         of_run["run_at"] = F.first("at").over(run)
         of_run["run_sk"] = F.first("old_here.sk", ignorenulls=True).over(run)
-    if layout.spec.untracked.mode == "all_versions" and layout.spec.type == 2:
+    if layout.spec.untracked.mode == "all_versions" and layout.spec.type == 2 and layout.untracked:
         of_run["last_state"] = F.last("state", ignorenulls=True).over(_whole(order))
     if layout.spec.type != 2:
         deletes = F.sum(F.col("is_delete").cast("int"))
@@ -366,6 +363,13 @@ def _fold(layout: Layout, rows: DataFrame) -> DataFrame:
         visible = visible & F.col("till").isNull()
     rows = rows.withColumn("row", F.when(visible, _row(layout)))
     return rows.withColumn("opens", F.col("turns") & F.col("row").isNotNull())
+
+
+def _tracked_digest(layout: Layout) -> Column:
+    """The digest of what a state tracks."""
+    if layout.all_tracked:
+        return F.col("event.digest")
+    return struct_digest(F.col("state"), layout.payload, layout.tracked)
 
 
 def _counting(layout: Layout, rows: DataFrame) -> DataFrame:
@@ -383,7 +387,9 @@ def _whole(window: WindowSpec) -> WindowSpec:
 
 def _row(layout: Layout) -> Column:
     first, last = F.col("first_state"), F.col("last_state")
-    if layout.spec.type == 0:
+    if layout.all_tracked:
+        payload = F.col("state")
+    elif layout.spec.type == 0:
         payload = first
     else:
         payload = F.struct(
@@ -397,7 +403,9 @@ def _row(layout: Layout) -> Column:
 
 def _compare(layout: Layout, rows: DataFrame) -> DataFrame:
     old = F.col("old_here")
-    rows = rows.withColumn("shows", payload_digest(F.col("row.payload"), layout))
+    # Where everything is tracked, a run of equal states shows just these.
+    shows = F.col("tracked") if layout.all_tracked else payload_digest(F.col("row.payload"), layout)
+    rows = rows.withColumn("shows", F.when(F.col("row").isNotNull(), shows))
     same = (old.getField("digest") == F.col("shows")) & old.getField("till").eqNullSafe(F.col("row.till"))
     action = (
         F.when(F.col("opens") & old.isNull(), "insert")
@@ -425,7 +433,7 @@ def _compare(layout: Layout, rows: DataFrame) -> DataFrame:
         "remember",
         "is_delete",
         F.col("event.tie").alias("tie"),
-        F.when(F.col("remember") == WRITE_PAYLOAD, F.col("payload")).alias("payload"),
+        F.when(F.col("remember") == WRITE_PAYLOAD, F.col("event.payload")).alias("payload"),
         F.col("event.digest").alias("digest"),
         "rejected",
         "arrived",

@@ -5,7 +5,7 @@ Classification is narrow (keys, times, digests); only the touched keys' rows are
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from types import TracebackType
 from typing import Any
@@ -20,8 +20,9 @@ from gluehouse.history.events import Events, key_is_legible, payload_digest
 from gluehouse.history.layout import Layout
 from gluehouse.history.memory import as_memory, in_types
 from gluehouse.history.plan import sk_type
+from gluehouse.history.ranges import Range
 from gluehouse.history.result import Snapshot
-from gluehouse.history.small import PLACE_COLUMN, SMALL_KEYS, TINY_KEYS, held, one_row
+from gluehouse.history.small import PLACE_COLUMN, SMALL_KEYS, held, one_row
 from gluehouse.history.store import BROADCAST_KEYS
 from gluehouse.history.value import fitted, literal, portable, typed
 
@@ -40,14 +41,10 @@ class Known:
         memory: DataFrame | None,
         kinds: frozenset[str],
         small: bool,
+        within: Callable[[Sequence[Range]], DataFrame] | None = None,
     ) -> None:
-        self.spark, self.layout, self.kinds, self.small = spark, layout, kinds, small
-        if visible is not None:
-            # Delta numbers the rows of a file where the table may have deletion vectors.
-            numbered = "row_index" in visible.select("_metadata.*").columns
-            row = F.col("_metadata.row_index") if numbered else F.lit(None).cast("bigint")
-            place = F.struct(F.col("_metadata.file_path").alias("file"), row.alias("row"))
-            visible = visible.select("*", place.alias(PLACE_COLUMN))
+        self.spark, self.layout, self.kinds, self.small, self._within = spark, layout, kinds, small, within
+        visible = None if visible is None else _placed(visible)
         if small and visible is not None:
             visible, _ = held(visible)
         if memory is not None:
@@ -57,24 +54,24 @@ class Known:
         self.visible, self.memory = visible, memory
         self.old = None if visible is None else self._versions(visible)
 
-    def old_of(self, touched: DataFrame, few: bool, since: Column | None, within: Column | None) -> DataFrame | None:
-        """The touched keys' versions, of those that closed before ``since`` none. ``few``: send the keys to every task;
-        ``within``: a condition that all touched keys fulfil.
+    def old_of(self, touched: DataFrame, few: bool, ranges: Sequence[Range], hold: bool) -> DataFrame | None:
+        """The touched keys' versions that lie in the ``ranges``. ``few``: send the keys to every task; ``hold``: read
+        them now, by as many tasks as the files are worth.
 
         Keys are matched column by column, not as a struct: Spark's join on plain columns is several times as fast.
         """
         if self.visible is None:
             return None
-        rows = self.visible
-        if since is not None:
-            # In this form Delta skips files by it: those of closed versions by their statistics, current ones never.
-            rows = rows.where(F.col("effective_to").isNull() | (F.col("effective_to") >= since))
-        if within is not None:
-            rows = rows.where(within)
+        if self._within is not None:
+            rows = _placed(self._within(ranges))
+        else:
+            rows = reduce(DataFrame.where, [one.condition() for one in ranges], self.visible)
         names = self.layout.keys.fieldNames()
         mine = touched.select(*[F.col("key").getField(n).alias(f"__key_{n}") for n in names])
         same = [typed(F.col(f"`{n}`"), self.layout.keys[n].dataType) == F.col(f"`__key_{n}`") for n in names]
-        return self._versions(rows.join(F.broadcast(mine) if few else mine, on=same, how="left_semi"))
+        found = rows.join(F.broadcast(mine) if few else mine, on=same, how="left_semi")
+        # Cut before anything is made of the rows: the less the scan does, the less code Spark compiles for it.
+        return self._versions(found.localCheckpoint() if hold else found)
 
     def _versions(self, visible: DataFrame) -> DataFrame:
         layout = self.layout
@@ -140,6 +137,15 @@ class Known:
         return max(int(given or 0), 0)
 
 
+def _placed(visible: DataFrame) -> DataFrame:
+    """The table's rows, each with the place where it lies."""
+    # Delta numbers the rows of a file where the table may have deletion vectors.
+    numbered = "row_index" in visible.select("_metadata.*").columns
+    row = F.col("_metadata.row_index") if numbered else F.lit(None).cast("bigint")
+    place = F.struct(F.col("_metadata.file_path").alias("file"), row.alias("row"))
+    return visible.select("*", place.alias(PLACE_COLUMN))
+
+
 def union(frames: Sequence[DataFrame]) -> DataFrame | None:
     return reduce(DataFrame.unionByName, frames) if frames else None
 
@@ -167,7 +173,6 @@ class Scope:
         self.has_news = False
         self.undecided_are_silent = False
         self.small = False
-        self.tiny = False
         self.known_before = False
         self.marked: set[str] = set()
         self._cached: list[DataFrame] = []
@@ -215,19 +220,22 @@ class Scope:
         events: DataFrame,
         fresh: list[tuple[str, DataFrame]],
         all_touched: bool,
-        since: Column | None = None,
-        within: Column | None = None,
+        first: Any = None,
+        keys: Range | None = None,
+        are_held: bool = False,
     ) -> None:
         """Take the touched keys' slice. ``touched``: keys; ``fresh``: this batch's marks, each with its src (key
-        or, for all touched keys, none; at, seq); ``all_touched``: every key of ``events`` is; ``since``: the batch's
-        earliest time, where versions that closed before it cannot matter; ``within``: what all touched keys fulfil."""
-        self._layout = known.layout
-        self.since = None if known.small else since
+        or, for all touched keys, none; at, seq); ``all_touched``: every key of ``events`` is; ``first``: the batch's
+        earliest time; ``keys``: a range in which all touched keys lie; ``are_held``: the events are held."""
+        self._layout = layout = known.layout
+        ranges = [] if keys is None else [keys]
+        if first is not None and layout.closed_are_settled and not known.small:
+            self.since = literal(first, layout.at)
+            ranges.append(Range("effective_to", layout.at, low=first, or_null=True))
         self.small = known.small or count <= SMALL_KEYS
-        self.tiny = known.small or count <= TINY_KEYS
         # Cut here, the table is scanned by compiled code and the long fold after it can be interpreted.
         cut, few = self.small and not known.small, count <= BROADCAST_KEYS
-        if cut:
+        if cut and not are_held:
             touched, _ = held(touched)
 
         def of_touched(frame: DataFrame | None) -> DataFrame | None:
@@ -241,11 +249,9 @@ class Scope:
         def of_each(marks: DataFrame) -> DataFrame:
             return touched.crossJoin(marks.hint("shuffle_replicate_nl") if self.small else F.broadcast(marks))
 
-        self.old = of_touched(known.old) if known.small else known.old_of(touched, few, self.since, within)
-        if cut and self.old is not None:
-            self.old = held(self.old)[0]
+        self.old = of_touched(known.old) if known.small else known.old_of(touched, few, ranges, hold=cut)
         self.memory = of_touched(known.remembered("event", "state"))
-        own = events if all_touched and not cut else of_touched(events)
+        own = events if all_touched and (are_held or not cut) else of_touched(events)
         assert own is not None
         self.events = own
         marks: list[DataFrame] = []
@@ -287,12 +293,11 @@ def scope_of_events(scope: Scope, known: Known, parts: Events) -> None:
     if known.small:
         scope.narrow(known, touched.coalesce(1).distinct(), 0, parts.accepted, fresh, all_touched=True)
         return
-    settled = known.layout.closed_are_settled
     if parts.held and not fresh:
         # No more keys than rows; that many are few, so counting them would cost more than it could save.
-        since = literal(parts.first, known.layout.at) if settled else None
-        keys, within = touched.coalesce(1).distinct(), key_range(known.layout, parts.low, parts.high)
-        scope.narrow(known, keys, parts.rows or 0, parts.accepted, fresh, all_touched=True, since=since, within=within)
+        keys = key_range(known.layout, parts.low, parts.high)
+        touched = touched.coalesce(1).distinct()
+        scope.narrow(known, touched, parts.rows or 0, parts.accepted, fresh, True, parts.first, keys, are_held=True)
         return
     at = portable(F.col("at"), known.layout.at)
     touched = scope.keep(touched.distinct())
@@ -300,18 +305,17 @@ def scope_of_events(scope: Scope, known: Known, parts: Events) -> None:
     every = reduce(DataFrame.unionByName, [rows.select(at.alias("at")) for rows in times])
     first = every.agg(F.min("at").alias("first"))
     found = touched.agg(F.count(F.lit(1)).alias("keys")).crossJoin(first).collect()[0]
-    since = literal(found["first"], known.layout.at) if settled else None
-    scope.narrow(known, touched, found["keys"], parts.accepted, fresh, all_touched=True, since=since)
+    scope.narrow(known, touched, found["keys"], parts.accepted, fresh, all_touched=True, first=found["first"])
 
 
-def key_range(layout: Layout, low: Any, high: Any) -> Column | None:
-    """The condition that a row's key lies in a range of its first column, by which Delta and Parquet skip files and row
-    groups; None where their statistics cannot be trusted to order values as Spark does."""
+def key_range(layout: Layout, low: Any, high: Any) -> Range | None:
+    """The range of the keys' first column, by which files and row groups are left out; None where their statistics
+    cannot be trusted to order values as Spark does."""
     field = layout.keys[0]
     plain = isinstance(field.dataType, T.IntegralType | T.DecimalType | T.DateType | T.TimestampType)
     if low is None or not (plain or field.dataType == T.StringType()):
         return None
-    return F.col(f"`{field.name}`").between(literal(low, field.dataType), literal(high, field.dataType))
+    return Range(field.name, field.dataType, low, high)
 
 
 def scope_of_snapshot(
@@ -387,8 +391,8 @@ def scope_of_snapshot(
             fresh.append(("silent_new", quiet))
             scope.remember("silent", quiet)
         scope.undecided_are_silent = True
-    since = time if layout.closed_are_settled else None
-    scope.narrow(known, touched, count, events, fresh, all_touched=not (speaks and counts["same"]), since=since)
+    all_touched = not (speaks and counts["same"])
+    scope.narrow(known, touched, count, events, fresh, all_touched, first=content.time)
 
 
 def _fates(

@@ -15,18 +15,8 @@ from pyspark.sql import Column, DataFrame, Observation, SparkSession
 SMALL_BYTES = 8 * 2**20
 # For so few touched keys their slice of a larger table is held, and the fold over it runs in one partition.
 SMALL_KEYS = 20_000
-# For so few it costs more to compile the fold than to interpret it.
-TINY_KEYS = 1_000
 # Beside the columns of a table's held rows: where each lies (file, row).
 PLACE_COLUMN = "__place"
-# What Spark is told while everything it sees is small.
-QUICK = {
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    "spark.sql.adaptive.enabled": "false",
-    "spark.sql.shuffle.partitions": "1",
-    "spark.sql.constraintPropagation.enabled": "false",
-}
 
 
 def held(frame: DataFrame, name: str = "", **counts: Column) -> tuple[DataFrame, dict[str, Any]]:

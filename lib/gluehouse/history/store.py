@@ -10,11 +10,12 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from gluehouse.errors import TableLockLost
-from gluehouse.history.delta import DeltaLocation, as_transaction, options
+from gluehouse.history.delta import DeltaLocation, as_transaction
 from gluehouse.history.file_commit import FileCommit, Touched
 from gluehouse.history.layout import Layout
 from gluehouse.history.lock import LockPort
 from gluehouse.history.memory import SUFFIX
+from gluehouse.history.session import options, quick
 from gluehouse.history.small import PLACE_COLUMN, held
 from gluehouse.history.surrogate import is_new
 from gluehouse.history.value import fitted, type_text, typed
@@ -84,7 +85,8 @@ def changing(plan: DataFrame) -> DataFrame:
 class Write:
     """What a commit needs: the table, its layout, the change set's counts, and under which names it is made.
 
-    ``before``: the version that the change set was planned against; ``visible``: its rows, where they are at hand.
+    ``before``: the version that the change set was planned against; ``visible``: its rows, where they are at hand;
+    ``few``: the change set is held, so that what is made of it alone needs no compiled code.
     """
 
     spark: SparkSession
@@ -97,6 +99,7 @@ class Write:
     lock: LockPort
     before: int | None
     visible: DataFrame | None = None
+    few: bool = False
 
     def check(self) -> None:
         """Raises TableLockLost GH6002 where the lock is gone, or another writer has committed all the same."""
@@ -149,12 +152,14 @@ def _by_files(write: Write, commit: FileCommit) -> tuple[str, str]:
     fresh = rows.where(F.col(ACTION) != "delete").drop(ACTION)
     going = write.plan.where(F.col("action").isin("update", "delete")).select("row.place.file", "row.place.row")
     commit.add_columns([field for field in fresh.schema.fields if field.name in write.layout.added])
-    files = commit.touched(going.select("file"))
+    with quick(write.spark, write.few):
+        files = commit.touched(going.select("file"))
     there = sum(file.rows for file in files)
     counted = all(file.rows >= 0 for file in files)
     if _has_deletion_vectors(write) and counted and changed <= there * MARKED_SHARE:
-        commit.mark(going, files)
-        commit.add(fresh)
+        with quick(write.spark, write.few):
+            commit.mark(going, files)
+            commit.add(fresh)
         strategy, why = "mark", f"{changed} of {there} rows in {len(files)} files go into deletion vectors"
     else:
         commit.drop(files)
