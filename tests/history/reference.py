@@ -26,9 +26,11 @@ class Log:
     events: list[dict[str, Any]] = field(default_factory=list)
     snapshots: list[tuple[Any, dict[Any, dict[str, Any]], set[Any]]] = field(default_factory=list)
     truncates: list[tuple[Any, Any]] = field(default_factory=list)
+    # (key, at, seq) of inferred members; with effective_at, seq is one that comes before all others.
+    members: list[tuple[Any, Any, Any]] = field(default_factory=list)
 
     def all_keys(self) -> set[Any]:
-        told = {key for _, rows, _ in self.snapshots for key in rows}
+        told = {key for _, rows, _ in self.snapshots for key in rows} | {key for key, _, _ in self.members}
         return told | {event["key"] for event in self.events}
 
     def of(self, key: Any) -> list[dict[str, Any]]:
@@ -41,6 +43,7 @@ class Log:
                 found.append(_event(key, time, time, False, rows[key]))
             elif key not in silent:
                 found.append(_event(key, time, time, True, None))
+        found += [_event(key, at, seq, False, None) for of, at, seq in self.members if of == key]
         best: dict[tuple[Any, Any], dict[str, Any]] = {}
         for event in found:
             place = (event["at"], event["seq"])
@@ -59,17 +62,17 @@ def _event(key: Any, at: Any, seq: Any, delete: bool, payload: dict[str, Any] | 
     return {"key": key, "at": at, "seq": seq, "delete": delete, "tie": None, "payload": payload}
 
 
-def _strength(event: dict[str, Any]) -> tuple[bool, bool, Any]:
-    return event["delete"], event["tie"] is not None, event["tie"] or 0
+def _strength(event: dict[str, Any]) -> tuple[bool, bool, bool, Any]:
+    return event["delete"], event["payload"] is not None, event["tie"] is not None, event["tie"] or 0
 
 
 def _fold(events: list[dict[str, Any]], rules: Rules) -> list[tuple[Any, Any, dict[str, Any]]]:
     states = _states(events, rules)
-    last_of_instant = dict(states)
+    last_of_instant = {at: (state, knows) for at, state, knows in states}
     tracked_of = _tracked(rules)
     rows: list[list[Any]] = []
     current: dict[str, Any] | None = None
-    for at, state in sorted(last_of_instant.items(), key=lambda pair: pair[0]):
+    for at, (state, _) in sorted(last_of_instant.items(), key=lambda pair: pair[0]):
         if state is None:
             if current is not None:
                 rows[-1][1] = at
@@ -85,36 +88,56 @@ def _fold(events: list[dict[str, Any]], rules: Rules) -> list[tuple[Any, Any, di
     newest = next(
         (
             state
-            for _, state in sorted(last_of_instant.items(), key=lambda pair: pair[0], reverse=True)
-            if state is not None
+            for _, (state, knows) in sorted(last_of_instant.items(), key=lambda pair: pair[0], reverse=True)
+            if state is not None and knows
         ),
-        None,
+        Nothing(),
     )
     if rules.type != 2:
         rows = [row for row in rows if row[1] is None]
     return [
-        (start, end, _shown(first, newest if rules.all_versions else last, rules)) for start, end, first, last in rows
+        (start, end, dict(_shown(first, newest if rules.all_versions else last, rules)))
+        for start, end, first, last in rows
     ]
 
 
-def _states(events: list[dict[str, Any]], rules: Rules) -> list[tuple[Any, dict[str, Any] | None]]:
-    states: list[tuple[Any, dict[str, Any] | None]] = []
+class Nothing(dict[str, Any]):
+    """The state of a member of which only facts have told: NULL in every column."""
+
+    def __missing__(self, name: str) -> None:
+        return None
+
+
+def _states(events: list[dict[str, Any]], rules: Rules) -> list[tuple[Any, dict[str, Any] | None, bool]]:
+    """(at, state that the event leaves, whether it knows any value) of each event that says something."""
+    states: list[tuple[Any, dict[str, Any] | None, bool]] = []
     before: dict[str, Any] | None = None
-    for event in events:
-        if event["delete"]:
+    for number, event in enumerate(events):
+        told = event
+        if _is_inferred(event):
+            if before is not None:
+                continue
+            told = next((one for one in events[number:] if not _is_inferred(one)), event)
+            if told["delete"] or told is event:
+                told = {**event, "payload": Nothing()}
+        if told["delete"]:
             before = None
         elif rules.ignore_nulls and before is not None:
-            before = {n: before[n] if value is None else value for n, value in event["payload"].items()}
+            before = {n: before[n] if value is None else value for n, value in told["payload"].items()}
         else:
-            before = dict(event["payload"])
-        states.append((event["at"], before))
+            before = told["payload"]
+        states.append((event["at"], before, not isinstance(before, Nothing)))
     return states
+
+
+def _is_inferred(event: dict[str, Any]) -> bool:
+    return not event["delete"] and event["payload"] is None
 
 
 def _tracked(rules: Rules):  # type: ignore[no-untyped-def]
     if rules.type != 2:
         return lambda state: ()
-    return lambda state: tuple(value for name, value in sorted(state.items()) if name not in rules.untracked)
+    return lambda state: {name: v for name, v in state.items() if name not in rules.untracked and v is not None}
 
 
 def _shown(first: dict[str, Any], last: dict[str, Any], rules: Rules) -> dict[str, Any]:
@@ -122,4 +145,4 @@ def _shown(first: dict[str, Any], last: dict[str, Any], rules: Rules) -> dict[st
         return first
     if rules.type == 1:
         return last
-    return {name: (last if name in rules.untracked else first)[name] for name in first}
+    return {name: (last if name in rules.untracked else first)[name] for name in first or last}

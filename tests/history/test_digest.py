@@ -10,8 +10,8 @@ import pytest
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 
-from gluehouse.history.session import options
 from gluehouse.history.digest import digest64, digest128
+from gluehouse.history.session import options
 
 Digest = Callable[..., Column]
 # A value in SQL, and its 64 bits under the name "c".

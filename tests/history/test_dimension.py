@@ -146,6 +146,24 @@ def test_it_is_the_same_as_looking_at_every_version(spark: SparkSession) -> None
     assert keys(dimension_key(facts(spark, *asked), table(spark, *rows), ON, "sk", at="day")) == expected
 
 
+def test_large_facts_and_a_large_dimension_are_each_shuffled_once_and_joined_by_key(
+    spark: SparkSession, dimension: DataFrame
+) -> None:
+    was = spark.conf.get("spark.sql.autoBroadcastJoinThreshold")
+    spark.conf.set("spark.sql.autoBroadcastJoinThreshold", "-1")
+    try:
+        # Spread over partitions at random, as they come from files.
+        many, known = facts(spark, *ASKED).repartition(3), dimension.repartition(3)
+        found = dimension_key(many, known, ON, "sk", at="day", before_first="earliest")
+        assert isinstance(found, DataFrame)
+        plan = str(found._jdf.queryExecution().executedPlan().toString())
+    finally:
+        spark.conf.set("spark.sql.autoBroadcastJoinThreshold", str(was))
+    assert plan.count("SortMergeJoin") == 1
+    assert plan.count("Exchange hashpartitioning") == 2, plan
+    assert plan.count("Sort [") == 2, "the order in which overlaps are looked for is the join's"
+
+
 def test_what_is_missing_is_one_member_for_each_key_and_stretch_without_a_version(
     spark: SparkSession, dimension: DataFrame
 ) -> None:

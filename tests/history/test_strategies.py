@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from conftest import small_frame
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from gluehouse.history import HistoryResult, apply_batch, read_history
 from gluehouse.history.delta import DeltaLocation
 from gluehouse.history.layout import layout_of
+from gluehouse.history.ranges import Range
 from gluehouse.history.scope import Known, key_range
 from gluehouse.spec.history import HistorySpec
 
@@ -122,7 +123,7 @@ def test_a_table_gets_deletion_vectors_when_the_pipeline_asks_for_them_later(
 
 
 @pytest.fixture
-def wide(spark: SparkSession, tmp_path: Path) -> DataFrame:
+def wide(spark: SparkSession, tmp_path: Path) -> DeltaLocation:
     """A table of files that each hold other keys, and others that each hold versions that closed at another time."""
     path = str(tmp_path / "wide")
     current = spark.range(0, 40, 1, 1).selectExpr("int(id) k", "'A' v", "100 effective_from", "int(null) effective_to")
@@ -131,19 +132,24 @@ def wide(spark: SparkSession, tmp_path: Path) -> DataFrame:
     for low in range(0, 40, 10):
         part = rows.where(f"k >= {low} AND k < {low + 10}").coalesce(1)
         part.write.format("delta").mode("append").partitionBy("is_current").save(path)
-    # As in a table too large for its list of files to be read whole.
-    return spark.read.format("delta").load(DeltaLocation(spark, path).path)
+    return DeltaLocation(spark, path)
 
 
+@pytest.mark.parametrize("chosen_by", ["the checksum", "Delta"])
 def test_versions_that_closed_before_a_batch_and_files_without_its_keys_are_not_read(
-    spark: SparkSession, wide: DataFrame
+    spark: SparkSession, wide: DeltaLocation, chosen_by: str
 ) -> None:
     spec = HistorySpec(keys="k", sequence_by="s")
-    layout = layout_of(spec, small_frame(spark, [], "k int, v string, s int").schema, wide.schema)
-    known = Known(spark, layout, wide, None, frozenset(), small=False)
+    visible = spark.read.format("delta").load(wide.path)
+    layout = layout_of(spec, small_frame(spark, [], "k int, v string, s int").schema, visible.schema)
+    within = wide.read if chosen_by == "the checksum" else None
+    known = Known(spark, layout, visible, None, frozenset(), small=False, within=within)
     touched = spark.range(12, 14).selectExpr("struct(int(id) AS k) AS key")
-    everything = known.old_of(touched, few=True, since=None, within=None)
-    narrow = known.old_of(touched, few=True, since=F.lit(50), within=key_range(layout, 12, 13))
+    everything = known.old_of(touched, few=True, ranges=[], hold=False)
+    keys = key_range(layout, 12, 13)
+    assert keys is not None
+    late = Range("effective_to", layout.at, low=50, or_null=True)
+    narrow = known.old_of(touched, few=True, ranges=[keys, late], hold=False)
     assert everything is not None
     assert narrow is not None
     assert len(everything.inputFiles()) == 8

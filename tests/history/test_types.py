@@ -12,9 +12,9 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from gluehouse.history import apply_batch, read_history
-from gluehouse.history.session import options
 from gluehouse.history.events import is_delete
 from gluehouse.history.layout import layout_of
+from gluehouse.history.session import options
 from gluehouse.history.value import literal, portable
 from gluehouse.spec.history import HistorySpec
 

@@ -10,6 +10,7 @@ from gluehouse.history.apply import Target, apply_batch, apply_changes, read_his
 from gluehouse.history.changes import ChangeSet, Current, plan
 from gluehouse.history.compaction import Compacted, compact_memory
 from gluehouse.history.lock import FileLock, LockPort
+from gluehouse.history.members import infer_members
 from gluehouse.history.result import HistoryResult, Snapshot
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "apply_batch",
     "apply_changes",
     "compact_memory",
+    "infer_members",
     "plan",
     "read_history",
 ]

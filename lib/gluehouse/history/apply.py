@@ -131,7 +131,8 @@ def _apply(target: Target, changes: ChangeSet) -> HistoryResult:
     versions = counts["inserted"] + counts["updated"] + counts["deleted"]
     if scope.horizon is not None and (versions or counts["remembered"] or scope.has_news):
         scope.remember("horizon", scope.horizon)
-    numbers = spec.surrogate_key is not None and spec.surrogate_key.kind == "bigint" and counts["numbered"] > 0
+    key = spec.surrogate_key
+    numbers = key is not None and key.kind == "bigint" and counts["numbered"] > 0
     high_water = changes.known.high_water() if numbers else 0
     if numbers:
         given = F.lit(high_water + counts["numbered"]).cast("bigint")
@@ -154,6 +155,7 @@ def _apply(target: Target, changes: ChangeSet) -> HistoryResult:
         before,
         changes.known.visible if changes.known.small else None,
         few=scope.small,
+        unknown=key is not None and key.unknown_member and not changes.known.has_unknown_member(),
     )
     strategy, why = write_table(write)
     return replace(found, strategy=strategy, why=why, version_after=target.table.version())

@@ -9,6 +9,8 @@ The invariants, in the order in which they are told:
 - ``current_flag``: the current flag is not exactly whether the end is open.
 - ``unexplained_gap``: between two versions nothing holds, and no delete explains that (see ``gaps``).
 - ``duplicate_surrogate_key``, ``null_surrogate_key``: a surrogate key given twice, or not at all.
+
+The unknown member is no version: without key and start, with the surrogate key -1 or 32 times f, it breaks none.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ def violations(table: DataFrame, columns: VersionColumns, deletes: Deletes = ANY
 
     The interval is the version's, for an ``unexplained_gap`` that of the gap. Raises ConfigError GH1470.
     """
-    rows = _judged(as_versions(table, columns), columns)
+    rows = _judged(as_versions(table, columns).where(~F.col("unknown")), columns)
     broken = F.array_compact(F.array(*[F.when(rule, F.lit(name)) for name, rule in _rules(columns).items()]))
     found = rows.select(
         "key", F.col("start").alias("effective_from"), F.col("end").alias("effective_to"), F.explode(broken)

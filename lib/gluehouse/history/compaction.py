@@ -5,7 +5,8 @@ holds at H or later, so all that the past still has to say is, for each key, the
 come to. Mostly the visible table shows that state, namely as the version that covers the key's last upsert before H;
 then nothing before H needs remembering. Where that version shows otherwise (untracked values of later events, NULLs
 that later events filled), one row of kind ``state`` keeps it. Snapshots and truncates before H go without trace: what
-they say of keys with a version the versions show, and to others they said nothing that could show again.
+they say of keys with a version the versions show, and to others they said nothing that could show again. An inferred
+member stays until a real event follows it.
 
 Without a lateness nothing is pruned; several rows for one position still become the strongest of them.
 """
@@ -27,14 +28,14 @@ from gluehouse.history.events import earliest, payload_digest
 from gluehouse.history.layout import Layout, layout_of_memory
 from gluehouse.history.lock import LockPort, lock_of
 from gluehouse.history.memory import Memory, as_memory
-from gluehouse.history.plan import boundary_states
+from gluehouse.history.plan import boundaries
 from gluehouse.history.scope import Known, union
 from gluehouse.history.session import options, quick
 from gluehouse.history.small import SMALL_BYTES, one_row
 from gluehouse.spec.history import HistorySpec
 
 NAME = "__compaction"
-MARKS = ("snapshot", "truncate", "silent")
+MARKS = ("snapshot", "truncate", "silent", "inferred")
 # More small files than this are worth a rewrite of a small memory.
 FILES = 32
 FILE_BYTES = 128 * 2**20
@@ -143,7 +144,7 @@ def compacted(known: Known, before: Column | None) -> DataFrame:
         rows.where(~kind.isin("event", "state", "pruned", "high_water", *MARKS)),
     ]
     if before is not None:
-        parts += [as_memory(states, layout, "state", NAME) for states in _states_before(known, before)]
+        parts += _kept_of_the_past(known, before)
         parts.append(as_memory(one_row(known.spark, before.alias("at")), layout, "pruned", NAME))
     return reduce(DataFrame.unionByName, parts)
 
@@ -155,23 +156,32 @@ def _strongest(events: DataFrame) -> DataFrame:
     return best.select("best.*")
 
 
-def _states_before(known: Known, before: Column) -> list[DataFrame]:
-    """States that the versions do not show, for the keys that have something to prune."""
+def _kept_of_the_past(known: Known, before: Column) -> list[DataFrame]:
+    """For the keys that have something to prune: states that the versions do not show, and members that facts alone
+    have told of, whose version shows nothing yet."""
     layout, spec = known.layout, known.layout.spec
-    events = known.remembered("event", "state")
     # Type 0 shows a life's first state and needs no other; else a state can be another than shown only where later
     # events change untracked values of a version, or leave out values of it.
     shown = spec.type == 0 or not (spec.ignore_nulls or (spec.type == 2 and layout.untracked))
-    if shown or known.old is None or events is None:
+    events, members = known.remembered("event", "state"), known.remembered("inferred")
+    asked = union([rows.select("key", "at") for rows in (None if shown else events, members) if rows is not None])
+    if asked is None or known.old is None:
         return []
-    early = events.where(F.col("at") < before)
-    keys = early.select("key").distinct()
-    old = known.old.where(F.col("at") < before).join(keys, on="key", how="left_semi")
+    early = F.col("at") < before
+    keys = asked.where(early).select("key").distinct()
+    old = known.old.where(early).join(keys, on="key", how="left_semi")
+    # A version that ends later has not ended yet.
+    old = old.withColumn("till", F.when(F.col("till") < before, F.col("till")))
+    memory = None if events is None else events.where(early).join(keys, on="key", how="left_semi")
     marks, marked = _marks_of(known, keys, before)
-    kept = [boundary_states(layout, old, early, marks, marked, known.small)]
+    past = boundaries(layout, old, memory, marks, marked, known.small)
+    found = {"state": past.select("key", "state.*").where(F.lit(not shown) & F.col("at").isNotNull())}
+    if members is not None:
+        found["inferred"] = past.select("key", "member.*").where(F.col("at").isNotNull())
     if spec.ignore_nulls and spec.effective_at:
-        kept.append(_new_lives(old, layout))
-    return [states.withColumns({"is_delete": F.lit(False)}) for states in kept]
+        found["state"] = found["state"].unionByName(_new_lives(old, layout), allowMissingColumns=True)
+    states = found["state"].withColumn("is_delete", F.lit(False))
+    return [as_memory(rows, layout, kind, NAME) for kind, rows in {**found, "state": states}.items()]
 
 
 def _marks_of(known: Known, keys: DataFrame, before: Column) -> tuple[DataFrame | None, list[str]]:
@@ -182,7 +192,7 @@ def _marks_of(known: Known, keys: DataFrame, before: Column) -> tuple[DataFrame 
         if rows is None:
             continue
         rows = rows.where(F.col("at") < before)
-        if kind == "silent":
+        if kind in ("silent", "inferred"):
             mine = rows.join(keys, on="key", how="left_semi")
         else:
             times = rows.where("speaks") if kind == "snapshot" else rows

@@ -107,7 +107,7 @@ def deletes_in_memory(spec: HistorySpec, memory: DataFrame | None) -> Deletes:
         for_all=truncates,
         snapshots=spoken,
         silent=memory.where(kind == "silent").select(key, "at"),
-        since=spoken.agg(F.min(at).alias("at")) if spec.lateness is not None else None,
+        since=memory.where(kind == "pruned").agg(F.max(at).alias("at")),
     )
 
 

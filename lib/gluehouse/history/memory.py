@@ -5,6 +5,7 @@ It lies beside the history table, at its location + ``__memory``, one row an ite
 - ``event``: key, at, seq, is_delete, tie, digest; payload where the covering version shows another.
 - ``snapshot``: at, seq, digest of its content, speaks (whether it deletes what it does not name).
 - ``truncate``: at, seq. ``silent``: a key that the snapshot at that time could not speak for.
+- ``inferred``: key, at, seq (NULL with effective_at); facts tell that the key exists from there.
 - ``high_water``: the highest BIGINT surrogate key given, in digest. ``horizon``: the newest time that a batch met.
 - ``pruned``: the time before which memory was pruned. ``state``: key, at, seq, payload, digest; what a key's pruned
   events had come to, where its version shows otherwise (compaction.py).
@@ -28,7 +29,7 @@ from gluehouse.history.layout import Layout
 from gluehouse.history.value import fitted, typed
 
 SUFFIX = "__memory"
-KINDS = frozenset({"event", "state", "snapshot", "truncate", "silent", "horizon", "high_water", "pruned"})
+KINDS = frozenset({"event", "state", "snapshot", "truncate", "silent", "inferred", "horizon", "high_water", "pruned"})
 # What comes before the history table's name of a batch (``app_id``) in memory's: it changed the table too, or did not.
 WITH_TABLE, ALONE = "table/", "alone/"
 

@@ -25,7 +25,8 @@ from gluehouse.history.events import payload_digest
 from gluehouse.history.layout import Layout
 from gluehouse.history.value import typed
 
-MARKS = ("silent", "silent_new", "snapshot", "snapshot_new", "truncate")
+INFERRED = {"inferred", "inferred_new"}
+MARKS = ("silent", "silent_new", "snapshot", "snapshot_new", "truncate", *sorted(INFERRED))
 POSITION = ["key", "at", "seq"]
 WRITE_POSITION, WRITE_PAYLOAD = 1, 2
 # Where a row of the table lies: the URL of its file, its position there.
@@ -49,17 +50,19 @@ def plan_changes(
     - ``old``: key, at, till, payload, digest, sk, place (file and row that hold it). All versions of the touched keys;
       with ``since``, a time that no event of the batch precedes, those that ended before it may be left out.
     - ``memory``: kind (event or state), key, at, seq, is_delete, payload (NULL: as shown), tie, digest.
-    - ``marks``: key, at, seq, src; src one of silent, silent_new, snapshot, snapshot_new, truncate.
+    - ``marks``: key, at, seq, src; src one of ``MARKS``.
     - ``events``: key, at, seq, is_delete, payload, tie, digest.
 
     Answer: key, at, seq, ``action`` (insert, update, delete or NULL) with ``row`` (payload, till, sk), ``closes``,
     ``remember`` (0, 1 position, 2 position and payload) with is_delete, tie, payload, digest,
     ``rejected`` and ``arrived`` (upserts of the batch there).
     """
-    return _compare(layout, _fold(layout, _states(layout, old, memory, marks, events, marked, single, since)))
+    rows = _states(layout, old, memory, marks, events, marked, single, since)
+    inferred = marks is not None and bool(INFERRED & set(marked))
+    return _compare(layout, _fold(layout, rows, inferred))
 
 
-def boundary_states(
+def boundaries(
     layout: Layout,
     old: DataFrame | None,
     memory: DataFrame | None,
@@ -67,10 +70,10 @@ def boundary_states(
     marked: Collection[str],
     single: bool,
 ) -> DataFrame:
-    """What the given rows of each key have come to, where the version that covers its last upsert shows otherwise.
+    """What the given rows of each key have come to. The arguments are those of ``plan_changes``.
 
-    The arguments are those of ``plan_changes``. Answer: key, at, seq (of that upsert), payload (the state that it
-    left), digest. Grain: at most one row a key.
+    Answer: ``key``; ``state`` (at, seq, payload, digest): what the last upsert left, where the version that covers it
+    shows otherwise; ``member`` (at, seq): the inferred member that no event has followed yet. Grain: one row a key.
     """
     rows = _counting(layout, _states(layout, old, memory, marks, None, marked, single))
     found = F.struct(
@@ -80,10 +83,13 @@ def boundary_states(
         payload_digest(F.col("state"), layout).alias("digest"),
         F.when(F.col("covers"), F.col("cover.digest")).alias("shown"),
     )
-    upserts = rows.where(F.col("counts") & F.col("state").isNotNull())
-    last = upserts.groupBy("key").agg(F.max_by(found, F.struct("at", "seq")).alias("last"))
-    return last.where(F.col("last.digest") != F.col("last.shown")).select(
-        "key", "last.at", "last.seq", "last.payload", "last.digest"
+    upsert = F.col("counts") & F.col("real") & F.col("state").isNotNull()
+    last = rows.groupBy("key").agg(
+        F.max_by(found, F.when(upsert, F.struct("at", "seq"))).alias("last"),
+        F.min(F.when(F.col("bare"), F.struct("at", "seq"))).alias("member"),
+    )
+    return last.select(
+        "key", F.when(F.col("last.digest") != F.col("last.shown"), F.col("last")).alias("state"), "member"
     )
 
 
@@ -107,10 +113,12 @@ def _states(
     if marks is not None:
         known.update(marked)
     positions = _positions(layout, rows.coalesce(1) if single else rows, known)
-    decided = _decide(layout, _stored(layout, positions, known, since))
+    # Without memory and snapshots a version speaks for no position but its own, and its payload need not be carried on.
+    carried = events is None or bool({"mem", "snapshot"} & known)
+    decided = _decide(layout, _stored(layout, positions, carried, since))
     if layout.gone and not layout.spec.ignore_nulls:
         decided = _keep_what_left(layout, decided)
-    return _fill(layout, decided)
+    return _infer(layout, _fill(layout, decided), known)
 
 
 def _side_by_side(
@@ -195,12 +203,11 @@ def _positions(layout: Layout, rows: DataFrame, known: Collection[str]) -> DataF
     )
 
 
-def _stored(layout: Layout, positions: DataFrame, known: Collection[str], since: Column | None) -> DataFrame:
-    """What was accepted before at each position: ``was_delete``, ``was`` (tie, payload, digest), ``shown``."""
+def _stored(layout: Layout, positions: DataFrame, carried: bool, since: Column | None) -> DataFrame:
+    """What was accepted before at each position: ``was_delete``, ``was`` (tie, payload, digest). ``carried``: a version
+    speaks for later positions, too."""
     settled = F.lit(False) if since is None else ((F.col("at") < since) & ~F.col("covers"))
     so_far = Window.partitionBy("key").orderBy("at", "seq").rowsBetween(Window.unboundedPreceding, 0)
-    # Without memory and snapshots a version speaks for no position but its own, and its payload need not be carried on.
-    carried = bool({"mem", "snapshot"} & set(known))
     speaker = F.col("cover" if carried else "old")
     over = F.col("old") if carried else F.struct(F.col("old.till").alias("till"))
     cover = F.last(F.when(F.col("old").isNotNull(), over), ignorenulls=True).over(so_far)
@@ -227,12 +234,14 @@ def _stored(layout: Layout, positions: DataFrame, known: Collection[str], since:
             F.col("mem.digest").alias("digest"),
         ),
     )
-    opened_here = F.col("old").isNotNull() & ~F.col("remembered")
+    # Where a member was inferred the dates do not tell which event opened the version; a real one is remembered.
+    opened_here = F.col("old").isNotNull() & ~F.col("remembered") & ~F.col("inferred")
     return (
         positions.withColumn("cover", cover)
         .withColumn("covers", covers)
         # What lies before the first version given, lies before all that can change.
         .withColumn("mem", F.when(~settled, F.col("mem")) if since is not None else F.col("mem"))
+        .withColumn("inferred", F.col("inferred") & ~settled)
         .withColumn("implied", opened_here | implied_delete)
         .withColumn(
             "was_delete",
@@ -335,11 +344,42 @@ def _fill(layout: Layout, rows: DataFrame) -> DataFrame:
     return rows.withColumn("state", F.when(F.col("event").isNotNull(), filled))
 
 
-def _fold(layout: Layout, rows: DataFrame) -> DataFrame:
+def _infer(layout: Layout, rows: DataFrame, known: Collection[str]) -> DataFrame:
+    """Inferred members become events, beside the ``real`` ones.
+
+    Where nothing holds one leaves the state of the next real event, or NULL in every column (``bare``: there is none);
+    elsewhere the state that is there, so that it says nothing.
+    """
+    rows = rows.withColumn("real", F.col("is_event"))
+    if not INFERRED & set(known):
+        return rows.withColumn("bare", F.lit(False))
+    order = Window.partitionBy("key").orderBy("at", "seq")
+    rest = order.rowsBetween(Window.currentRow, Window.unboundedFollowing)
+    told = F.when(F.col("real"), F.struct("is_delete", "state"))
+    rows = rows.withColumns(
+        {
+            "told_of": (F.col("inferred") | F.col("inferred_new")) & ~F.col("real"),
+            "preceding": F.last(told, ignorenulls=True).over(order),
+            "following": F.first(told, ignorenulls=True).over(rest),
+        }
+    )
+    # A delete leaves no state, so what follows it, or nothing, is taken next.
+    nothing = F.struct(*[typed(F.lit(None), f.dataType).alias(f.name) for f in layout.payload.fields])
+    state = F.coalesce("preceding.state", "following.state", nothing)
+    return rows.withColumns(
+        {
+            "state": F.when(F.col("told_of"), state).otherwise(F.col("state")),
+            "is_event": F.col("is_event") | F.col("told_of"),
+            "bare": F.col("told_of") & F.col("preceding.state").isNull() & F.col("following").isNull(),
+        }
+    )
+
+
+def _fold(layout: Layout, rows: DataFrame, inferred: bool) -> DataFrame:
     """Versions: ``opens`` where one starts, ``row`` (payload, till) as its interval shows it."""
     rows = _counting(layout, rows)
     order = Window.partitionBy("key", "counts").orderBy("at", "seq")
-    rows = rows.withColumn("tracked", F.when(~F.col("is_delete"), _tracked_digest(layout)))
+    rows = rows.withColumn("tracked", F.when(~F.col("is_delete"), _tracked_digest(layout, inferred)))
     rows = rows.withColumns({"before": F.lag("tracked").over(order), "next_at": F.lead("at").over(order)})
     rows = rows.withColumn("turns", F.col("counts") & ~F.col("tracked").eqNullSafe(F.col("before")))
     so_far = order.rowsBetween(Window.unboundedPreceding, 0)
@@ -353,7 +393,8 @@ def _fold(layout: Layout, rows: DataFrame) -> DataFrame:
         of_run["run_at"] = F.first("at").over(run)
         of_run["run_sk"] = F.first("old_here.sk", ignorenulls=True).over(run)
     if layout.spec.untracked.mode == "all_versions" and layout.spec.type == 2 and layout.untracked:
-        of_run["last_state"] = F.last("state", ignorenulls=True).over(_whole(order))
+        told = F.when(F.col("real"), F.col("state"))
+        of_run["last_state"] = F.last(told, ignorenulls=True).over(_whole(order))
     if layout.spec.type != 2:
         deletes = F.sum(F.col("is_delete").cast("int"))
         of_run["deletes_later"] = deletes.over(_whole(order)) > deletes.over(so_far)
@@ -365,10 +406,11 @@ def _fold(layout: Layout, rows: DataFrame) -> DataFrame:
     return rows.withColumn("opens", F.col("turns") & F.col("row").isNotNull())
 
 
-def _tracked_digest(layout: Layout) -> Column:
-    """The digest of what a state tracks."""
+def _tracked_digest(layout: Layout, inferred: bool) -> Column:
+    """The digest of what a state tracks. ``inferred``: some states are of members that facts told of."""
     if layout.all_tracked:
-        return F.col("event.digest")
+        own = F.col("event.digest")
+        return F.when(F.col("told_of"), payload_digest(F.col("state"), layout)).otherwise(own) if inferred else own
     return struct_digest(F.col("state"), layout.payload, layout.tracked)
 
 
@@ -451,7 +493,7 @@ def _remember(layout: Layout) -> Column:
     by_dates = F.lit(layout.positions_show) | F.col("implied")
     opened = F.col("opens") & by_dates
     ends = F.col("turns") & by_dates & F.lit(spec.type == 2)
-    plain = ~F.col("remembered") & F.lit(layout.tie_shows)
+    plain = ~F.col("remembered") & F.lit(layout.tie_shows) & ~F.col("inferred") & ~F.col("inferred_new")
     upsert = F.when(exact & plain & (opened | spoken), 0).when(exact, WRITE_POSITION).otherwise(WRITE_PAYLOAD)
     if spec.type == 1 and not spec.ignore_nulls:
         # Only its position can matter again: the row shows the last event, and that one is exact.
@@ -468,7 +510,7 @@ def _remember(layout: Layout) -> Column:
     if spec.type != 2:
         # Before a key's last delete nothing can ever show again.
         need = F.when(F.col("deletes_later"), 0).otherwise(need)
-    return F.when(F.col("is_event") & (need > has_it), need).otherwise(0)
+    return F.when(F.col("real") & (need > has_it), need).otherwise(0)
 
 
 def sk_type(layout: Layout) -> T.DataType:

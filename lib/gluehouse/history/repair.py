@@ -2,7 +2,7 @@
 
 Everything is decided from the table alone, key by key, and nothing is invented: no version is made, no start moves.
 
-1. Rows without key or start are moved out.
+1. Rows without key or start are moved out, but for the unknown member.
 2. Of several versions with one key and start one stays: rather one that holds at some time, then the one loaded last,
    then an open one, then the one with the furthest end, then by a digest of the row. The others are moved out.
 3. A version that ends before its start, exactly where another version of the key starts, was closed by that one when
@@ -134,7 +134,8 @@ def _move_out(rows: DataFrame, columns: VersionColumns) -> DataFrame:
     late = ~F.col("holds") & (F.col("end") < F.col("start")) & F.array_contains("starts", F.col("end"))
     rows = rows.withColumn("closed_by_late", F.coalesce(late, F.lit(False)))
     moved = (
-        F.when(no_key, "null_key")
+        F.when(F.col("unknown") & (F.col("place") == 1), None)
+        .when(no_key, "null_key")
         .when(no_start, "null_start")
         .when((F.col("place") > 1) & F.col("like_best"), "exact_copy")
         .when(F.col("place") > 1, "duplicate_start")

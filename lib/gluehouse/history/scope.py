@@ -24,6 +24,7 @@ from gluehouse.history.ranges import Range
 from gluehouse.history.result import Snapshot
 from gluehouse.history.small import PLACE_COLUMN, SMALL_KEYS, held, one_row
 from gluehouse.history.store import BROADCAST_KEYS
+from gluehouse.history.surrogate import unknown_key
 from gluehouse.history.value import fitted, literal, portable, typed
 
 
@@ -87,14 +88,19 @@ class Known:
             ]
         )
         sk = F.col(f"`{layout.surrogate}`") if layout.surrogate in have else F.lit(None)
-        return visible.select(
-            layout.key_struct().alias("key"),
-            typed(F.col("effective_from"), layout.at).alias("at"),
-            typed(F.col("effective_to"), layout.at).alias("till"),
-            payload.alias("payload"),
-            typed(sk, sk_type(layout)).alias("sk"),
-            F.col(PLACE_COLUMN).alias("place"),
-        ).withColumn("digest", payload_digest(F.col("payload"), layout))
+        # The unknown member has no key; no version is without one.
+        return (
+            visible.where(F.col(f"`{layout.keys.fieldNames()[0]}`").isNotNull())
+            .select(
+                layout.key_struct().alias("key"),
+                typed(F.col("effective_from"), layout.at).alias("at"),
+                typed(F.col("effective_to"), layout.at).alias("till"),
+                payload.alias("payload"),
+                typed(sk, sk_type(layout)).alias("sk"),
+                F.col(PLACE_COLUMN).alias("place"),
+            )
+            .withColumn("digest", payload_digest(F.col("payload"), layout))
+        )
 
     def remembered(self, *kinds: str) -> DataFrame | None:
         """Memory's rows of some kinds, None where memory's files have none."""
@@ -127,6 +133,14 @@ class Known:
             None if found[0] is None else literal(found[0], self.layout.at),
             None if found[1] is None else literal(found[1], self.layout.at),
         )
+
+    def has_unknown_member(self) -> bool:
+        """Whether the table has the row for facts without a version. Of a large table few files are looked at."""
+        name = self.layout.surrogate
+        if name is None or self.visible is None or name not in self.visible.columns:
+            return False
+        key = F.col(f"`{name}`")
+        return not self.visible.where(key == unknown_key(self.visible.schema[name].dataType)).isEmpty()
 
     def high_water(self) -> int:
         """The highest BIGINT surrogate key ever given."""
@@ -255,12 +269,12 @@ class Scope:
         assert own is not None
         self.events = own
         marks: list[DataFrame] = []
-        for kind in ("snapshot", "truncate", "silent"):
+        for kind in ("snapshot", "truncate", "silent", "inferred"):
             rows = known.remembered(kind)
             if rows is None:
                 continue
             rows = rows.where("speaks") if kind == "snapshot" else rows
-            columns = ["key", "at", "seq"] if kind == "silent" else ["at", "seq"]
+            columns = ["key", "at", "seq"] if kind in ("silent", "inferred") else ["at", "seq"]
             fresh = [*fresh, (kind, rows.select(*columns))]
         for src, rows in fresh:
             mine = of_touched(rows) if "key" in rows.columns else of_each(rows)

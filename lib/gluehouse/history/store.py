@@ -16,8 +16,8 @@ from gluehouse.history.layout import Layout
 from gluehouse.history.lock import LockPort
 from gluehouse.history.memory import SUFFIX
 from gluehouse.history.session import options, quick
-from gluehouse.history.small import PLACE_COLUMN, held
-from gluehouse.history.surrogate import is_new
+from gluehouse.history.small import PLACE_COLUMN, held, one_row
+from gluehouse.history.surrogate import is_new, unknown_key
 from gluehouse.history.value import fitted, type_text, typed
 
 ACTION = "__action"
@@ -86,7 +86,8 @@ class Write:
     """What a commit needs: the table, its layout, the change set's counts, and under which names it is made.
 
     ``before``: the version that the change set was planned against; ``visible``: its rows, where they are at hand;
-    ``few``: the change set is held, so that what is made of it alone needs no compiled code.
+    ``few``: the change set is held, so that what is made of it alone needs no compiled code;
+    ``unknown``: whether the table gets the unknown member too.
     """
 
     spark: SparkSession
@@ -100,6 +101,7 @@ class Write:
     before: int | None
     visible: DataFrame | None = None
     few: bool = False
+    unknown: bool = False
 
     def check(self) -> None:
         """Raises TableLockLost GH6002 where the lock is gone, or another writer has committed all the same."""
@@ -148,7 +150,7 @@ def _by_files(write: Write, commit: FileCommit) -> tuple[str, str]:
     write.check_version()
     counts = write.counts
     changed = counts["updated"] + counts["deleted"]
-    rows = visible_rows(write.plan, write.layout, write.batch_id)
+    rows = _rows(write)
     fresh = rows.where(F.col(ACTION) != "delete").drop(ACTION)
     going = write.plan.where(F.col("action").isin("update", "delete")).select("row.place.file", "row.place.row")
     commit.add_columns([field for field in fresh.schema.fields if field.name in write.layout.added])
@@ -227,8 +229,28 @@ def visible_rows(plan: DataFrame, layout: Layout, batch_id: str) -> DataFrame:
     )
 
 
+def _rows(write: Write) -> DataFrame:
+    """What the commit changes, in the visible table's columns, with its action."""
+    rows = visible_rows(write.plan, write.layout, write.batch_id)
+    return rows.unionByName(_unknown_member(write, rows.schema)) if write.unknown else rows
+
+
+def _unknown_member(write: Write, kind: T.StructType) -> DataFrame:
+    """The row for facts without a version: current, without key, time or value."""
+    surrogate = write.layout.surrogate
+    assert surrogate is not None
+    given = {
+        surrogate: unknown_key(kind[surrogate].dataType),
+        "is_current": F.lit(True),
+        "batch_id": F.lit(write.batch_id),
+        "loaded_at": F.current_timestamp(),
+        ACTION: F.lit("insert"),
+    }
+    return one_row(write.spark, *[typed(given.get(f.name, F.lit(None)), f.dataType).alias(f.name) for f in kind.fields])
+
+
 def _append(write: Write) -> None:
-    rows = visible_rows(write.plan, write.layout, write.batch_id).drop(ACTION)
+    rows = _rows(write).drop(ACTION)
     writer = rows.write.format("delta").mode("append").partitionBy("is_current")
     if write.layout.added:
         writer = writer.option("mergeSchema", "true")
@@ -239,7 +261,7 @@ def _append(write: Write) -> None:
 
 
 def _merge(write: Write) -> None:
-    rows = visible_rows(write.plan, write.layout, write.batch_id)
+    rows = _rows(write)
     if write.layout.added:
         write = _with_columns(write, [field for field in rows.schema.fields if field.name in write.layout.added])
     names = write.layout.visible_columns()
@@ -279,7 +301,7 @@ def _with_columns(write: Write, fields: list[T.StructField]) -> Write:
 def _replace(write: Write, where: str | None) -> None:
     """The rows that stay and the changed ones, in one overwriting commit of all rows, or of those ``where``."""
     layout = write.layout
-    rows = visible_rows(write.plan, layout, write.batch_id)
+    rows = _rows(write)
     identity = [*layout.keys.fieldNames(), "effective_from"]
     there = write.visible
     if there is None:

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from gluehouse.errors import ConfigError
+from gluehouse.history.surrogate import unknown_key
 from gluehouse.history.text import parsed
 from gluehouse.history.value import type_text
 
@@ -113,8 +114,9 @@ def refuse_misfit(table: T.StructType, columns: VersionColumns, more: Sequence[s
 
 
 def as_versions(table: DataFrame, columns: VersionColumns, *more: Column) -> DataFrame:
-    """``key`` struct, ``start``, ``end`` (NULL: open), ``current`` (the flag, else whether the end is open),
-    ``sk`` and ``more``. Raises ConfigError GH1470, GH1471."""
+    """``key`` struct, ``start``, ``end`` (NULL: open), ``current`` (the flag, else whether the end is open), ``sk``,
+    ``unknown`` (whether the row is no version but the unknown member) and ``more``. Raises ConfigError GH1470, GH1471.
+    """
     refuse_misfit(table.schema, columns)
     end = end_of(table.schema, columns)
     current = at_path(columns.current) if columns.current else end.isNull()
@@ -124,8 +126,19 @@ def as_versions(table: DataFrame, columns: VersionColumns, *more: Column) -> Dat
         end.alias("end"),
         current.alias("current"),
         (F.col(f"`{columns.surrogate}`") if columns.surrogate else F.lit(None)).alias("sk"),
+        _is_unknown_member(table.schema, columns).alias("unknown"),
         *more,
     )
+
+
+def _is_unknown_member(table: T.StructType, columns: VersionColumns) -> Column:
+    """Whether a row has the unknown member's surrogate key, and neither key nor start."""
+    if columns.surrogate is None:
+        return F.lit(False)
+    member = F.col(f"`{columns.surrogate}`") == unknown_key(table[columns.surrogate].dataType)
+    for name in columns.keys:
+        member = member & F.col(f"`{name}`").isNull()
+    return F.coalesce(member & at_path(columns.start).isNull(), F.lit(False))
 
 
 def end_of(table: T.StructType, columns: VersionColumns) -> Column:

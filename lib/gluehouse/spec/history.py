@@ -36,10 +36,18 @@ class Untracked(_Frozen):
 
 
 class SurrogateKey(_Frozen):
-    """Our identity of a version: a running BIGINT, or 128 bits (32 hex digits) of (business key, start)."""
+    """Our identity of a version: a running BIGINT, or 128 bits (32 hex digits) of (business key, start).
+
+    >>> SurrogateKey(kind="bigint", column="customer_sk", unknown_member=True).kind
+    'bigint'
+    """
 
     kind: Literal["bigint", "hash128"]
     column: str
+    unknown_member: bool = Field(
+        default=False,
+        description="Keep one row with NULL keys and values for facts without a version: key -1, or 32 times f",
+    )
 
 
 class Breaker(_Frozen):
