@@ -20,8 +20,8 @@ class Ours(SparkSystem):
         self.apply(table, seed.events, "seed")
 
     def upgrade(self, table: Path) -> None:
-        """Deletion vectors for a table that was made without, and the commit after that: once in a table's life it counts
-        all deleted rows for the checksum, which a table that was made with vectors never does."""
+        """Deletion vectors for a table that was made without, and the commit after that, which counts deleted rows for
+        the checksum: once in a table's life, and never for one that was made with vectors."""
         for name in ("delta.enableDeletionVectors", "counted"):
             self.spark.sql(f"ALTER TABLE delta.`{table}` SET TBLPROPERTIES ('{name}' = 'true')")
 
