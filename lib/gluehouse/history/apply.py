@@ -78,6 +78,11 @@ class Target:
         self.transaction = app_id(app, batch_id)
         self.repeated = self.transaction in self.state.transactions or self.memory.has_alone(self.transaction)
 
+    def check(self) -> None:
+        """Raises TableLockLost GH6002 where the lock is gone, or the table is not the one that was planned against."""
+        self.table.refuse_unless_at(self.state.version)
+        self.lock.check()
+
     def current(self) -> Current:
         """The table as ``plan`` wants it."""
         return Current(
@@ -182,11 +187,10 @@ def _remember(target: Target, changes: ChangeSet, rows: DataFrame, counts: dict[
         news = memory.no_rows(layout)
     if news is None:
         return None
-    target.lock.check()
     small = changes.scope.small
     with quick(target.spark, small):
         news = news.coalesce(1) if small else news
-        return memory.append(news, target.transaction, alone=alone, layout=layout)
+        return memory.append(news, target.transaction, alone, layout, target.check)
 
 
 def _with_rejected(

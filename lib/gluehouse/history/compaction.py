@@ -118,8 +118,7 @@ def compact(spark: SparkSession, location: str, spec: HistorySpec, lock: LockPor
         if waiting is not None:
             rows = rows.unionByName(waiting)
         rows = rows.coalesce(1) if small else rows.repartition(int(memory.state.size // FILE_BYTES) + 1)
-        lock.check()
-        memory.replace(rows)
+        memory.replace(rows, lock.check)
     return Compacted(memory.state, memory.table.state())
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from gluehouse.errors import TableLockLost
 from gluehouse.history.ranges import Range, may_hold
 from gluehouse.history.session import options
 
@@ -19,6 +21,17 @@ TXN = "spark.databricks.delta.write."
 OLD_TIMES = {
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
     "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
+}
+# How Delta says that another commit came first.
+CONFLICTS = {
+    "ConcurrentAppendException",
+    "ConcurrentDeleteDeleteException",
+    "ConcurrentDeleteReadException",
+    "ConcurrentTransactionException",
+    "ConcurrentWriteException",
+    "DeltaConcurrentModificationException",
+    "MetadataChangedException",
+    "ProtocolChangedException",
 }
 
 
@@ -46,6 +59,12 @@ class DeltaLocation:
         """The newest version, None where there is no table."""
         version = int(self._update().version())
         return version if version >= 0 else None
+
+    def refuse_unless_at(self, version: int | None) -> None:
+        """Raises TableLockLost GH6002 where the newest version is another one."""
+        now = self.version()
+        if now != version:
+            raise other_version(now, version)
 
     def state(self) -> TableState:
         """What the log says, read without a Spark job where the last commit's checksum tells it."""
@@ -84,6 +103,11 @@ class DeltaLocation:
             return [str(files.apply(at).partitionValues().apply(column)) for at in range(int(files.size()))]
         listed = DataFrame(snapshot.allFiles().toDF(), self.spark).select(F.col("partitionValues").getItem(column))
         return [str(row[0]) for row in listed.collect()]
+
+    def every_file(self) -> list[Any]:
+        """Delta's entries of all data files, statistics included."""
+        listed = self._listed()
+        return list(self.snapshot.allFiles().collectAsList()) if listed is None else listed
 
     def files(self, names: set[str]) -> list[Any]:
         """Delta's entries of the data files with these names, statistics included."""
@@ -154,6 +178,34 @@ class DeltaLocation:
 def _statistics(entry: Any) -> str | None:
     told = entry.stats()
     return None if told is None else str(told)
+
+
+def other_version(now: int | None, planned: int | None) -> TableLockLost:
+    return TableLockLost(
+        "GH6002",
+        f"the table is at version {now}; this batch was planned against version {planned}.",
+        "run the batch again, and let no other writer write the table without its lock.",
+    )
+
+
+@contextmanager
+def conflict_is_loss() -> Iterator[None]:
+    """Delta refuses a commit because of another one since it was begun: whoever made that had the lock, or none.
+
+    Raises TableLockLost GH6002 then. Nothing was committed.
+    """
+    try:
+        yield
+    except Exception as error:
+        thrown = getattr(error, "java_exception", None)
+        name = type(error).__name__ if thrown is None else str(thrown.getClass().getSimpleName())
+        if name not in CONFLICTS:
+            raise
+        raise TableLockLost(
+            "GH6002",
+            f"another writer committed before this batch could ({name}).",
+            "run the batch again, and let no other writer write the table without its lock.",
+        ) from error
 
 
 def _pairs(scala_map: Any) -> list[tuple[str, str]]:

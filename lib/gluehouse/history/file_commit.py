@@ -5,8 +5,11 @@ matched again, as a MERGE would by reading the table twice more and shuffling it
 file's deletion vector, or its file is written anew without it; the new rows are appended; all of it is one commit.
 
 Delta's API has no such write, so this calls the classes behind its DELETE (``DeletionVectorBitmapGenerator``) and its
-writers (``OptimisticTransaction.writeFiles``, ``commit``), which versions 3.3.2 and 4.2.0 have alike (ADR 13).
-``fits`` says whether a table is plain enough, and whether this Delta has what is called.
+writers (``OptimisticTransaction.writeFiles``, ``commit``), which versions 3.3.2 and 4.2.0 have alike (ADR 15).
+``fits`` says whether a table is plain enough.
+
+The files are written first. Then the lock is asked, and nothing but Delta's own commit comes after it, which refuses
+whatever another writer has committed since the version that the plan saw.
 """
 
 from __future__ import annotations
@@ -20,9 +23,8 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 
-from gluehouse.history.delta import DeltaLocation
+from gluehouse.history.delta import DeltaLocation, conflict_is_loss, other_version
 from gluehouse.history.session import options
 
 # What a table may have switched on without a change needing more than files taken away and files added.
@@ -42,18 +44,24 @@ class Touched:
 
 
 class FileCommit:
-    """The next commit of a table, on top of the version that was looked at last."""
+    """The next commit of a table, on top of version ``before`` (None: there is no table), which was looked at last.
 
-    def __init__(self, table: DeltaLocation) -> None:
-        self.table, self.spark = table, table.spark
+    Raises TableLockLost GH6002 where the table is at another one by now.
+    """
+
+    def __init__(self, table: DeltaLocation, before: int | None) -> None:
+        self.table, self.spark, self.before = table, table.spark, before
         jvm: Any = table.spark._jvm
         self._jvm, self._delta = jvm, jvm.org.apache.spark.sql.delta
         self._actions: list[Any] = []
 
     @cached_property
     def _transaction(self) -> Any:
-        none, some = self._jvm.scala.Option.empty, self._jvm.scala.Option.apply
-        began = self.table.log.startTransaction(none(), some(self.table.snapshot))
+        none, some, snapshot = self._jvm.scala.Option.empty, self._jvm.scala.Option.apply, self.table.snapshot
+        seen = int(snapshot.version())
+        if seen != (-1 if self.before is None else self.before):
+            raise other_version(seen, self.before)
+        began = self.table.log.startTransaction(none(), some(snapshot))
         # Whatever another writer commits meanwhile is then a conflict, also a plain append.
         began.readWholeTable()
         return began
@@ -72,24 +80,32 @@ class FileCommit:
             and properties.get("delta.columnMapping.mode", "none") == "none"
         )
 
-    def add_columns(self, fields: list[T.StructField]) -> None:
-        """Give the table more columns, at its end; before anything is written."""
-        if not fields:
-            return
+    def create(self, rows: DataFrame, partition_by: str, properties: dict[str, str] | None = None) -> None:
+        """Make the table, with the columns of ``rows``; before anything is written."""
         was = self._transaction.metadata()
-        schema = json.loads(str(was.schemaString()))
-        schema["fields"] += [T.StructField(f.name, f.dataType).jsonValue() for f in fields]
-        now = was.copy(
-            was.id(),
-            was.name(),
-            was.description(),
-            was.format(),
-            json.dumps(schema),
-            was.partitionColumns(),
-            was.configuration(),
-            was.createdTime(),
+        made = self._jvm.java.util.HashMap()
+        for name, value in (properties or {}).items():
+            made.put(name, value)
+        self._transaction.updateMetadata(
+            _described(was, self._schema(rows), self.table.seq([partition_by]), self._jvm.PythonUtils.toScalaMap(made)),
+            False,
         )
-        self._transaction.updateMetadata(now, False)
+
+    def add_columns(self, rows: DataFrame) -> None:
+        """Give the table the columns and nested fields that only ``rows`` has, at the end; before anything is
+        written."""
+        was = self._transaction.metadata()
+        have = json.loads(str(was.schemaString()))
+        now = _with_fields(have, self._schema(rows))
+        if now != have:
+            self._transaction.updateMetadata(_described(was, now), False)
+
+    def replace_all(self, rows: DataFrame) -> None:
+        """Take all files away, and give the table the columns of ``rows``; before anything is written."""
+        self._actions += [entry.remove() for entry in self.table.every_file()]
+        was, now = self._transaction.metadata(), self._schema(rows)
+        if now != json.loads(str(was.schemaString())):
+            self._transaction.updateMetadataForTableOverwrite(_described(was, now))
 
     def touched(self, places: DataFrame) -> list[Touched]:
         """``places``: the file (URL) of each row that goes. The files, with what Delta knows of each."""
@@ -138,8 +154,8 @@ class FileCommit:
             written = self._transaction.writeFiles(rows._jdf)
         self._actions += [written.apply(at) for at in range(int(written.size()))]
 
-    def commit(self, transaction: str, inserted: int, updated: int, deleted: int, check: Callable[[], None]) -> None:
-        """Commit all of it as the Delta transaction of that name; ``check`` speaks immediately before."""
+    def tell(self, inserted: int, updated: int, deleted: int) -> None:
+        """Give the commit the numbers that ``DESCRIBE HISTORY`` shows."""
         told = {
             "numTargetRowsInserted": inserted,
             "numTargetRowsUpdated": updated,
@@ -150,15 +166,29 @@ class FileCommit:
             "numSourceRows": inserted + updated + deleted,
         }
         self._transaction.registerSQLMetrics(self.spark._jsparkSession, self._metrics(told))
-        named = self._delta.actions.SetTransaction(
-            transaction, 1, self._jvm.scala.Option.apply(int(time.time() * 1000))
-        )
+
+    def commit(self, check: Callable[[], None], transaction: str | None = None, number: int = 1) -> None:
+        """Commit all of it, as the Delta transaction of that name and number; ``check`` speaks immediately before.
+
+        Raises TableLockLost GH6002 where another writer committed since ``before``.
+        """
+        none, some = self._jvm.scala.Option.empty, self._jvm.scala.Option.apply
         nothing = self.table.seq([])
-        none = self._jvm.scala.Option.empty
         merge = self._delta.DeltaOperations.Merge(none(), none(), none(), none(), nothing, nothing, nothing)
-        actions = self.table.seq([*self._actions, named])
+        actions = self._actions
+        if transaction is not None:
+            named = self._delta.actions.SetTransaction(transaction, number, some(int(time.time() * 1000)))
+            actions = [*actions, named]
+        sequence = self.table.seq(actions)
         check()
-        self._transaction.commit(actions, merge)
+        with conflict_is_loss():
+            self._transaction.commit(sequence, merge)
+
+    def _schema(self, rows: DataFrame) -> dict[str, Any]:
+        """A frame's schema as Delta writes it down: nothing is required, nor told by another Delta table."""
+        plain = self._delta.DeltaColumnMapping.dropColumnMappingMetadata(rows._jdf.schema().asNullable())
+        found: dict[str, Any] = json.loads(str(plain.json()))
+        return found
 
     def _metrics(self, told: dict[str, int]) -> Any:
         made = self._jvm.java.util.HashMap()
@@ -181,3 +211,39 @@ def _rows_of(entry: Any) -> int:
     """How many rows of a file are still there; -1 where Delta has not counted them."""
     told = entry.numLogicalRecords()
     return int(told.get()) if told.isDefined() else -1
+
+
+def _described(was: Any, schema: dict[str, Any], partition_by: Any = None, properties: Any = None) -> Any:
+    """Delta's description of a table with another schema."""
+    return was.copy(
+        was.id(),
+        was.name(),
+        was.description(),
+        was.format(),
+        json.dumps(schema),
+        was.partitionColumns() if partition_by is None else partition_by,
+        was.configuration() if properties is None else properties,
+        was.createdTime(),
+    )
+
+
+def _with_fields(have: Any, want: Any) -> Any:
+    """A type as Delta writes it down, with the fields that only ``want`` has, at the ends of its structs.
+
+    >>> one = {"type": "struct", "fields": [{"name": "a", "type": "long"}]}
+    >>> two = {"type": "struct", "fields": [{"name": "b", "type": "date"}, {"name": "A", "type": "long"}]}
+    >>> [field["name"] for field in _with_fields(one, two)["fields"]]
+    ['a', 'b']
+    """
+    if not isinstance(have, dict) or not isinstance(want, dict) or have["type"] != want["type"]:
+        return have
+    if have["type"] != "struct":
+        parts = {"array": ("elementType",), "map": ("keyType", "valueType")}.get(have["type"], ())
+        return {**have, **{part: _with_fields(have[part], want[part]) for part in parts}}
+    mine = {field["name"].lower() for field in have["fields"]}
+    theirs = {field["name"].lower(): field for field in want["fields"]}
+    kept = [
+        {**field, "type": _with_fields(field["type"], theirs.get(field["name"].lower(), field)["type"])}
+        for field in have["fields"]
+    ]
+    return {**have, "fields": [*kept, *[field for name, field in theirs.items() if name not in mine]]}

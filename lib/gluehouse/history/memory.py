@@ -18,6 +18,7 @@ is killed in between is thus neither lost nor half there; run again, it replaces
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 from pyspark.sql import DataFrame, SparkSession
@@ -25,6 +26,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from gluehouse.history.delta import DeltaLocation
+from gluehouse.history.file_commit import FileCommit
 from gluehouse.history.layout import Layout
 from gluehouse.history.value import fitted, typed
 
@@ -72,36 +74,46 @@ class Memory:
         columns = [typed(F.lit(None), f.dataType).alias(f.name) for f in schema_of(layout).fields]
         return self.spark.range(0, 1, 1, 1).select(*columns).where(F.lit(False))
 
-    def append(self, rows: DataFrame, transaction: str, alone: bool, layout: Layout) -> int:
+    def append(self, rows: DataFrame, transaction: str, alone: bool, layout: Layout, check: Callable[[], None]) -> int:
         """Append a batch's rows; what an earlier, unfinished try of the batch left is replaced. The new version.
 
-        ``transaction``: the history table's name of the batch, which the rows have for their ``batch_id``.
+        ``transaction``: the history table's name of the batch, which the rows have for their ``batch_id``; ``check``
+        speaks immediately before the commit. Raises TableLockLost GH6002 where memory has changed since it was read.
         """
-        rewrite = self._is_narrower(layout)
-        before = self.stored() if rewrite else None
-        if before is not None:
-            rows = in_types(before, layout).unionByName(rows)
-        name = (ALONE if alone else WITH_TABLE) + transaction
-        writer = (
-            rows.write.format("delta")
-            .option("txnAppId", name)
-            .option("txnVersion", str(self.batches.get(name, 0) + 1))
-            .option("mergeSchema", "true")
-        )
-        if self.state.version is None or rewrite:
-            writer = writer.partitionBy("kind")
-        if rewrite:
-            writer.mode("overwrite").option("overwriteSchema", "true").save(self.path)
-        elif transaction in self.unfinished:
-            writer.mode("overwrite").option("replaceWhere", f"batch_id = {_quoted(transaction)}").save(self.path)
+        commit = FileCommit(self.table, self.state.version)
+        if self.state.version is None:
+            commit.create(rows, "kind")
+        elif self._is_narrower(layout):
+            before = self.stored()
+            if before is not None:
+                rows = in_types(before, layout).unionByName(rows)
+            commit.replace_all(rows)
         else:
-            writer.mode("append").save(self.path)
+            commit.add_columns(rows)
+            if transaction in self.unfinished:
+                rows = self._instead_of_the_rows_of(transaction, rows, layout, commit)
+        commit.add(rows)
+        name = (ALONE if alone else WITH_TABLE) + transaction
+        commit.commit(check, name, self.batches.get(name, 0) + 1)
         return self.table.version() or 0
 
-    def replace(self, rows: DataFrame) -> int:
+    def _instead_of_the_rows_of(
+        self, transaction: str, rows: DataFrame, layout: Layout, commit: FileCommit
+    ) -> DataFrame:
+        """Take the files away in which this batch has rows; ``rows``, and other batches' rows from these files."""
+        mine = F.col("batch_id") == transaction
+        files = commit.touched(self.table.read().where(mine).select(F.col("_metadata.file_path").alias("file")))
+        if not files:
+            return rows
+        commit.drop(files)
+        return rows.unionByName(in_types(commit.read(files).where(~mine), layout))
+
+    def replace(self, rows: DataFrame, check: Callable[[], None]) -> int:
         """Put ``rows`` in the place of all that is there, in one commit. The new version."""
-        writer = rows.write.format("delta").mode("overwrite").partitionBy("kind")
-        writer.option("overwriteSchema", "true").option("partitionOverwriteMode", "static").save(self.path)
+        commit = FileCommit(self.table, self.state.version)
+        commit.replace_all(rows)
+        commit.add(rows)
+        commit.commit(check)
         return self.table.version() or 0
 
     def _is_narrower(self, layout: Layout) -> bool:
@@ -119,14 +131,6 @@ def _narrower(have: T.DataType, want: T.DataType) -> bool:
     if isinstance(have, T.MapType) and isinstance(want, T.MapType):
         return _narrower(have.keyType, want.keyType) or _narrower(have.valueType, want.valueType)
     return have != want
-
-
-def _quoted(text: str) -> str:
-    """
-    >>> print(_quoted("it's"))
-    'it\\'s'
-    """
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def app_id(app: str, batch_id: str) -> str:

@@ -9,8 +9,7 @@ from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from gluehouse.errors import TableLockLost
-from gluehouse.history.delta import DeltaLocation, as_transaction
+from gluehouse.history.delta import DeltaLocation, as_transaction, conflict_is_loss
 from gluehouse.history.file_commit import FileCommit, Touched
 from gluehouse.history.layout import Layout
 from gluehouse.history.lock import LockPort
@@ -105,18 +104,12 @@ class Write:
 
     def check(self) -> None:
         """Raises TableLockLost GH6002 where the lock is gone, or another writer has committed all the same."""
-        self.lock.check()
         self.check_version()
+        self.lock.check()
 
     def check_version(self) -> None:
         """Raises TableLockLost GH6002 where the table is not the one planned against."""
-        now = self.table.version()
-        if now != self.before:
-            raise TableLockLost(
-                "GH6002",
-                f"the table is at version {now}; this batch was planned against version {self.before}.",
-                "run the batch again, and let no other writer write the table without its lock.",
-            )
+        self.table.refuse_unless_at(self.before)
 
 
 def write_table(write: Write) -> tuple[str, str]:
@@ -131,7 +124,7 @@ def write_table(write: Write) -> tuple[str, str]:
     if not changed:
         _append(write)
         return "append", "no row of the table changes"
-    commit = FileCommit(write.table)
+    commit = FileCommit(write.table, write.before)
     if commit.fits():
         return _by_files(write, commit)
     if not write.counts["history"] and not _has_deletion_vectors(write):
@@ -153,7 +146,7 @@ def _by_files(write: Write, commit: FileCommit) -> tuple[str, str]:
     rows = _rows(write)
     fresh = rows.where(F.col(ACTION) != "delete").drop(ACTION)
     going = write.plan.where(F.col("action").isin("update", "delete")).select("row.place.file", "row.place.row")
-    commit.add_columns([field for field in fresh.schema.fields if field.name in write.layout.added])
+    commit.add_columns(_added(write, fresh))
     with quick(write.spark, write.few):
         files = commit.touched(going.select("file"))
     there = sum(file.rows for file in files)
@@ -167,7 +160,8 @@ def _by_files(write: Write, commit: FileCommit) -> tuple[str, str]:
         commit.drop(files)
         commit.add(_staying(write, commit, files, rows).unionByName(fresh))
         strategy, why = "rewrite_files", f"{changed} rows in {len(files)} files change"
-    commit.commit(write.transaction, counts["inserted"], counts["updated"], counts["deleted"], write.check)
+    commit.tell(counts["inserted"], counts["updated"], counts["deleted"])
+    commit.commit(write.check, write.transaction)
     return strategy, why
 
 
@@ -251,13 +245,31 @@ def _unknown_member(write: Write, kind: T.StructType) -> DataFrame:
 
 def _append(write: Write) -> None:
     rows = _rows(write).drop(ACTION)
-    writer = rows.write.format("delta").mode("append").partitionBy("is_current")
+    commit = FileCommit(write.table, write.before)
+    if write.before is None:
+        wanted = {DELETION_VECTORS: "true"} if write.layout.spec.deletion_vectors else {}
+        commit.create(rows, "is_current", wanted)
+    elif commit.fits():
+        commit.add_columns(_added(write, rows))
+    else:
+        _append_by_writer(write, rows)
+        return
+    commit.add(rows)
+    commit.tell(write.counts["inserted"], 0, 0)
+    commit.commit(write.check, write.transaction)
+
+
+def _append_by_writer(write: Write, rows: DataFrame) -> None:
+    writer = rows.write.format("delta").mode("append")
     if write.layout.added:
         writer = writer.option("mergeSchema", "true")
-    if write.before is None and write.layout.spec.deletion_vectors:
-        writer = writer.option(DELETION_VECTORS, "true")
     write.check()
-    _named(writer, write).save(write.table.path)
+    _save(writer, write)
+
+
+def _added(write: Write, rows: DataFrame) -> DataFrame:
+    """The rows' columns that the table does not have yet."""
+    return rows.select(*[F.col(f"`{name}`") for name in rows.columns if name in write.layout.added])
 
 
 def _merge(write: Write) -> None:
@@ -282,6 +294,7 @@ def _merge(write: Write) -> None:
     write.check()
     try:
         with (
+            conflict_is_loss(),
             as_transaction(write.spark, write.transaction, 1),
             options(write.spark, **{"spark.databricks.delta.merge.materializeSource": "none"}),
         ):
@@ -318,7 +331,14 @@ def _replace(write: Write, where: str | None) -> None:
         .select(*[F.col(f"`{n}`") for n in fresh.columns])
         .unionByName(fresh)
     )
-    writer = _named(whole.write.format("delta").mode("overwrite").partitionBy("is_current"), write)
+    commit = FileCommit(write.table, write.before)
+    if where is None and commit.fits():
+        commit.replace_all(whole)
+        commit.add(whole)
+        commit.tell(write.counts["inserted"], write.counts["updated"], write.counts["deleted"])
+        commit.commit(write.check, write.transaction)
+        return
+    writer = whole.write.format("delta").mode("overwrite").partitionBy("is_current")
     if where:
         writer = writer.option("replaceWhere", where)
         if layout.added:
@@ -328,8 +348,9 @@ def _replace(write: Write, where: str | None) -> None:
     write.check()
     # A version that closes leaves the replaced partition for the other one in the same commit.
     with options(write.spark, **{"spark.databricks.delta.replaceWhere.constraintCheck.enabled": "false"}):
-        writer.save(write.table.path)
+        _save(writer, write)
 
 
-def _named(writer: Any, write: Write) -> Any:
-    return writer.option("txnAppId", write.transaction).option("txnVersion", "1")
+def _save(writer: Any, write: Write) -> None:
+    with conflict_is_loss():
+        writer.option("txnAppId", write.transaction).option("txnVersion", "1").save(write.table.path)
