@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from py4j.java_gateway import java_import
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
@@ -34,6 +35,10 @@ def make_session(name: str) -> SparkSession:
     made.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
     made.conf.set("spark.sql.adaptive.enabled", "false")
     made.conf.set("spark.sql.autoBroadcastJoinThreshold", "1000000")
+    # PySpark 3.5 names these to the gateway in every call; unless they are imported by name, it looks for each in
+    # five packages, through every jar.
+    for name in ("sql.functions", "api.python.PythonUtils"):
+        java_import(made._jvm, f"org.apache.spark.{name}")
     return made
 
 

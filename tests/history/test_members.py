@@ -1,19 +1,17 @@
-"""The unknown member, and members that facts told of before their own rows came."""
+"""The unknown member, and members that facts told of before their own rows came.
+
+Members among other events, in any order, and with memory pruned: test_streams.py.
+"""
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import small_frame
-from hypothesis import given
-from hypothesis import strategies as st
+from days import COLUMNS, SCHEMA, delete, frame, instant, spec, upsert
 from pyspark.sql import DataFrame, SparkSession
-from reference import Log, versions
-from test_memory import CASES, LATENESS, drifting_pieces, spec, update
-from test_order import COLUMNS, RARE, SCHEMA, event_frame, instant, shown
 
 from gluehouse.errors import ConfigError
 from gluehouse.history import apply_batch, compact_memory, infer_members, read_history
@@ -37,55 +35,17 @@ def rows(spark: SparkSession, path: str, *names: str) -> list[tuple[Any, ...]]:
     return [(row["k"], *ends, *[row[n] for n in names]) for row, ends in zip(found, times, strict=True)]
 
 
-@pytest.mark.parametrize("case", ["ignored nulls, untracked", "effective_at"])
-@given(seed=st.integers(0, 10**6))
-@RARE
-def test_inferred_members_are_events_like_others_in_any_order_and_with_memory_pruned_at_every_batch(
-    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, case: str, seed: int
-) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gluehouse.history.compaction.FILES", 0)
-        rng = random.Random(f"{case} {seed}")
-        how, rules = CASES[case]
-        path = str(tmp_path_factory.mktemp("inferred") / "t")
-        log = Log()
-        timed = how.effective_at is not None
-        like = event_frame(spark, []).schema
-        for number, piece in enumerate(drifting_pieces(rng, 150, tied=False, timed=timed)):
-            told = [(rng.randrange(170), max(1, 6 + 5 * number + rng.randint(-8, 2))) for _ in range(120)]
-            for what in rng.sample(["events", "members"], 2):
-                start = max(
-                    [e["at"] for e in log.events] + [t[0] for t in log.truncates] + [m[1] for m in log.members] + [0]
-                )
-                if what == "events":
-                    apply_batch(spark, path, event_frame(spark, piece), how, f"b{number}", payload=COLUMNS)
-                    timely = [event for event in piece if event["at"] >= start - LATENESS]
-                    log.events += [{**e, "delete": e["op"] == "D"} for e in timely if e["op"] != "T"]
-                    log.truncates += [(e["at"], e["seq"]) for e in timely if e["op"] == "T"]
-                else:
-                    batch, name = members(spark, *told), f"m{number}"
-                    result = infer_members(spark, path, batch, how, name, like=like, payload=COLUMNS)
-                    timely_members = [(k, at, 0 if timed else at) for k, at in told if at >= start - LATENESS]
-                    assert result.rejected_count == len(told) - len(timely_members)
-                    log.members += timely_members
-        assert shown(spark, path) == {key: filled(found) for key, found in versions(log, rules).items()}
-
-
-def filled(found: list[tuple[Any, Any, dict[str, Any]]]) -> list[tuple[Any, Any, dict[str, Any]]]:
-    return [(start, end, {**dict.fromkeys(COLUMNS), **values}) for start, end, values in found]
-
-
 def test_a_fact_that_comes_first_gets_a_key_that_stays_when_the_member_comes(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     for kind in ("bigint", "hash128"):
         path = str(tmp_path / kind)
         how = spec(surrogate_key={"kind": kind, "column": "sk"}, lateness=None)
-        apply_batch(spark, path, event_frame(spark, [update(1, 5, "x", "u")]), how, "first", payload=COLUMNS)
+        apply_batch(spark, path, frame(spark, [upsert(1, 5, "x", "u")]), how, "first", payload=COLUMNS)
         found = infer_members(spark, path, members(spark, (2, 7), (1, 8)), how, "facts")
         assert (found.opened, found.remembered) == (1, 0)
         ((_, _, _, fact_key),) = [row for row in rows(spark, path, "sk") if row[0] == 2]
-        apply_batch(spark, path, event_frame(spark, [update(2, 12, "y", "v")]), how, "second", payload=COLUMNS)
+        apply_batch(spark, path, frame(spark, [upsert(2, 12, "y", "v")]), how, "second", payload=COLUMNS)
         assert rows(spark, path, "a", "u") == [(1, 5, None, "x", "u"), (2, 7, None, "y", "v")]
         assert [row[3] for row in rows(spark, path, "sk") if row[0] == 2] == [fact_key]
         again = infer_members(spark, path, members(spark, (2, 7)), how, "facts again")
@@ -96,12 +56,12 @@ def test_an_inferred_member_yields_to_an_event_at_its_time_a_delete_and_a_late_e
     spark: SparkSession, tmp_path: Path
 ) -> None:
     path, how = str(tmp_path / "t"), spec(surrogate_key=HASHED, lateness=None)
-    pieces = [update(1, 3, "x", "u"), {**update(1, 6, "", ""), "op": "D"}, update(2, 4, "x", "u")]
-    apply_batch(spark, path, event_frame(spark, pieces), how, "events", payload=COLUMNS)
+    pieces = [upsert(1, 3, "x", "u"), delete(1, 6), upsert(2, 4, "x", "u")]
+    apply_batch(spark, path, frame(spark, pieces), how, "events", payload=COLUMNS)
     infer_members(spark, path, members(spark, (1, 6), (1, 8), (2, 4), (3, 5)), how, "facts")
     assert rows(spark, path, "a") == [(1, 3, 6, "x"), (1, 8, None, None), (2, 4, None, "x"), (3, 5, None, None)]
-    late = [update(3, 2, "z", "w"), update(1, 9, "y", "u")]
-    found = apply_batch(spark, path, event_frame(spark, late), how, "late", payload=COLUMNS)
+    late = [upsert(3, 2, "z", "w"), upsert(1, 9, "y", "u")]
+    found = apply_batch(spark, path, frame(spark, late), how, "late", payload=COLUMNS)
     assert rows(spark, path, "a") == [(1, 3, 6, "x"), (1, 8, None, "y"), (2, 4, None, "x"), (3, 2, None, "z")]
     (moved,) = found.retired_keys.collect()
     keys = {row[0]: row[3] for row in rows(spark, path, "sk")}
@@ -112,14 +72,14 @@ def test_a_snapshot_without_the_inferred_member_deletes_it_and_one_with_it_fills
     spark: SparkSession, tmp_path: Path
 ) -> None:
     path, how = str(tmp_path / "t"), spec(deletes="absence", lateness=None, breaker={"keys": 100})
-    first = event_frame(spark, [update(1, 3, "x", "u")])
+    first = frame(spark, [upsert(1, 3, "x", "u")])
     apply_batch(spark, path, first, how, "one", payload=COLUMNS)
     infer_members(spark, path, members(spark, (2, 5), (3, 5)), how, "facts")
-    second = event_frame(spark, [update(1, 7, "x", "u"), update(2, 7, "y", "u")])
+    second = frame(spark, [upsert(1, 7, "x", "u"), upsert(2, 7, "y", "u")])
     apply_batch(spark, path, second, how, "two", payload=COLUMNS)
     expected = [(1, 3, None, "x"), (2, 5, None, "y"), (3, 5, 7, None)]
     assert rows(spark, path, "a") == expected
-    third = event_frame(spark, [update(1, 9, "x", "u"), update(2, 9, "y", "u")])
+    third = frame(spark, [upsert(1, 9, "x", "u"), upsert(2, 9, "y", "u")])
     apply_batch(spark, path, third, how, "three", payload=COLUMNS)
     assert rows(spark, path, "a") == expected
 
@@ -130,13 +90,13 @@ def test_the_table_can_begin_with_inferred_members(spark: SparkSession, tmp_path
         infer_members(spark, path, members(spark, (1, 5)), how, "facts")
     like = small_frame(spark, [], SCHEMA).schema
     infer_members(spark, path, members(spark, (1, 5), (None, 5), (2, None)), how, "facts", like=like, payload=COLUMNS)
-    apply_batch(spark, path, event_frame(spark, [update(1, 9, "x", "u")]), how, "b", payload=COLUMNS)
+    apply_batch(spark, path, frame(spark, [upsert(1, 9, "x", "u")]), how, "b", payload=COLUMNS)
     assert rows(spark, path, "a", "sk") == [(1, 5, None, "x", 1)]
 
 
 def test_members_without_key_or_time_or_of_another_type_are_named(spark: SparkSession, tmp_path: Path) -> None:
     path, how = str(tmp_path / "t"), spec(lateness="P4D")
-    piece = event_frame(spark, [update(1, 10, "x", "u"), update(1, 11, "x", "u")])
+    piece = frame(spark, [upsert(1, 10, "x", "u"), upsert(1, 11, "x", "u")])
     apply_batch(spark, path, piece, how, "b", payload=COLUMNS)
     found = infer_members(spark, path, members(spark, (None, 10), (2, None), (2, 6), (2, 7)), how, "facts")
     assert sorted(row["rule"] for row in found.rejected.collect()) == [
@@ -165,14 +125,14 @@ def test_the_unknown_member_comes_with_the_first_version_and_is_counted_nowhere(
     )
     for number, piece in enumerate(
         [
-            [update(1, 3, "x", "u"), update(2, 3, "x", "u")],
-            [update(1, 5, "y", "u")],
-            [update(1, 7, "y", "v"), update(3, 7, "z", "u")],
+            [upsert(1, 3, "x", "u"), upsert(2, 3, "x", "u")],
+            [upsert(1, 5, "y", "u")],
+            [upsert(1, 7, "y", "v"), upsert(3, 7, "z", "u")],
         ]
     ):
         if number == 2:
             monkeypatch.setattr("gluehouse.history.changes.SMALL_BYTES", -1)
-        found = apply_batch(spark, path, event_frame(spark, piece), how, f"b{number}", payload=COLUMNS)
+        found = apply_batch(spark, path, frame(spark, piece), how, f"b{number}", payload=COLUMNS)
         assert (found.opened, found.removed) == ([2, 1, 2][number], 0)
     table = read_history(spark, path)
     (unknown,) = table.where("k IS NULL").collect()
@@ -192,10 +152,10 @@ def test_an_option_given_later_brings_the_unknown_member_with_the_next_change(
 ) -> None:
     path = str(tmp_path / "t")
     plain = spec(surrogate_key={"kind": "bigint", "column": "sk"})
-    apply_batch(spark, path, event_frame(spark, [update(1, 3, "x", "u")]), plain, "one", payload=COLUMNS)
+    apply_batch(spark, path, frame(spark, [upsert(1, 3, "x", "u")]), plain, "one", payload=COLUMNS)
     how = spec(surrogate_key=NUMBERED)
     for number, day in enumerate((4, 5)):
-        piece = event_frame(spark, [update(1, day, f"y{day}", "u")])
+        piece = frame(spark, [upsert(1, day, f"y{day}", "u")])
         apply_batch(spark, path, piece, how, f"b{number}", payload=COLUMNS)
         assert read_history(spark, path).where("sk = -1").count() == 1
     compact_memory(spark, path, how)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
-from conftest import EVENTS, SNAPSHOTS
+from conftest import EVENTS, FLAG, SNAPSHOTS
 from pyspark.sql import SparkSession
 
 from gluehouse.errors import ConfigError, HistoryRefused
@@ -35,6 +36,44 @@ def test_many_changes_of_a_key_in_one_batch_are_many_versions_and_a_b_a_are_thre
     found = t.events(("x", "A", 1), ("x", "B", 2), ("x", "A", 3), ("x", "A", 3), ("x", "D", None, 4), ("x", None, 6))
     assert (found.opened, found.strategy) == (4, "create")
     assert t.versions() == [("x", "A", 1, 2), ("x", "B", 2, 3), ("x", "A", 3, 4), ("x", None, 6, None)]
+
+
+def test_several_sequence_columns_compare_left_to_right_and_make_the_effective_times(table: Any) -> None:
+    one, two = dt.date(2024, 1, 1), dt.date(2024, 1, 2)
+    t = table(HistorySpec(keys="k", sequence_by=["d", "s"]))
+    schema = "k string, v string, d date, s string"
+    t.apply([("x", "A", one, "10"), ("x", "D", two, "a")], schema)
+    t.apply([("x", "B", one, "9"), ("x", "C", two, "Z")], schema)
+    assert t.versions() == [
+        ("x", "A", (one, "10"), (one, "9")),
+        ("x", "B", (one, "9"), (two, "Z")),
+        ("x", "C", (two, "Z"), (two, "a")),
+        ("x", "D", (two, "a"), None),
+    ]
+
+
+def test_of_one_instant_the_last_event_by_sequence_shows_and_no_interval_is_empty(table: Any) -> None:
+    one, five = dt.date(2024, 1, 1), dt.date(2024, 1, 5)
+    t = table(HistorySpec(keys="k", sequence_by="s", effective_at="d", deletes=FLAG))
+    schema = "k string, op string, v string, d date, s int"
+    t.apply([("x", "U", "B", one, 2), ("x", "D", None, five, 3), ("y", "U", "A", one, 1)], schema)
+    t.apply([("x", "U", "A", one, 1), ("x", "U", "C", five, 4), ("y", "D", None, one, 2)], schema)
+    assert t.versions() == [("x", "B", 1, 5), ("x", "C", 5, None)]
+
+
+def test_null_is_a_value_among_others_when_versions_are_compared_and_not_the_empty_text(table: Any) -> None:
+    t = table(EVENTS)
+    t.events(("x", None, 1), ("x", "A", 2), ("x", None, 3), ("x", "", 4))
+    assert t.events(("x", "", 5)).opened == 0
+    assert t.versions() == [("x", None, 1, 2), ("x", "A", 2, 3), ("x", None, 3, 4), ("x", "", 4, None)]
+
+
+def test_the_higher_tie_breaker_wins_also_over_an_accepted_one_and_null_is_lowest(table: Any) -> None:
+    t, schema = table(HistorySpec(keys="k", sequence_by="s", tie_breaker="n")), "k string, v string, n int, s int"
+    t.apply([("x", "A", None, 1), ("y", "A", 5, 1)], schema)
+    t.apply([("x", "B", 0, 1), ("y", "B", 4, 1)], schema)
+    assert t.apply([("x", "C", 0, 1)], schema).rejected_count == 1
+    assert t.versions() == [("x", "B", 1, None), ("y", "A", 1, None)]
 
 
 def test_undecided_ties_go_to_quarantine_the_accepted_one_stands_and_a_delete_wins(table: Any) -> None:
@@ -67,6 +106,16 @@ def test_a_truncate_deletes_every_key_also_one_heard_of_later(table: Any) -> Non
     t.events((None, "T", None, 3))
     t.events(("y", "A", 2))
     assert t.versions() == [("x", "A", 1, 3), ("x", "A", 5, None), ("y", "A", 2, 3)]
+
+
+def test_a_truncate_that_ended_versions_at_an_instant_is_all_that_memory_needs_of_it(table: Any) -> None:
+    one, five, schema = dt.date(2024, 1, 1), dt.date(2024, 1, 5), "k string, op string, v string, d date, s int"
+    t = table(HistorySpec(keys="k", sequence_by="s", effective_at="d", deletes=FLAG))
+    t.apply([("x", "U", "A", one, 1)], schema)
+    t.apply([(None, "T", None, five, 2)], schema)
+    again = t.apply([("x", "U", "A", one, 1)], schema)
+    assert (again.version_after, again.memory_version) == (again.version_before, None)
+    assert t.versions() == [("x", "A", 1, 5)]
 
 
 def test_snapshots_in_any_order_delete_what_they_lack_also_keys_first_heard_of_later(table: Any) -> None:
@@ -141,6 +190,13 @@ def test_a_batch_already_applied_changes_and_commits_nothing_but_names_its_rejec
     assert (again.version_before, again.version_after, again.memory_version) == (1, 1, None)
     assert again.rejected_count == 1
     assert (again.opened, again.closed) == (0, 0)
+
+
+def test_a_batch_that_comes_after_later_ones_is_not_taken_for_a_repeat(table: Any) -> None:
+    t = table(EVENTS)
+    t.events(("x", "B", 2), batch_id="2024-01-02")
+    t.events(("x", "A", 1), batch_id="2024-01-01")
+    assert t.versions() == [("x", "A", 1, 2), ("x", "B", 2, None)]
 
 
 def test_bigint_surrogate_keys_stay_with_a_version_whose_start_moves_and_never_come_back(table: Any) -> None:

@@ -16,6 +16,7 @@ from gluehouse.history.delta import DeltaLocation
 from gluehouse.history.layout import layout_of
 from gluehouse.history.ranges import Range
 from gluehouse.history.scope import Known, key_range
+from gluehouse.history.small import bytes_to_read
 from gluehouse.spec.history import HistorySpec
 
 SPEC = HistorySpec(keys="k", sequence_by="s", deletes={"column": "op", "values": ["D"]})
@@ -168,3 +169,19 @@ def test_versions_that_are_open_at_a_late_event_are_read_wherever_they_lie(
     assert t.of(1) == [(1, "A", 1, 10), (1, "B", 10, 15), (1, "late", 15, 20), (1, "C", 20, None)]
     assert t.of(2) == [(2, "A", 1, 10), (2, "C", 20, None)]
     assert t.of(3) == [(3, "A", 1, 10), (3, "B", 12, 20), (3, "C", 20, None)]
+
+
+@pytest.mark.parametrize("order", [["d"], ["d", "s"]], ids=["a date", "a struct"])
+def test_a_small_batch_into_a_large_table_tells_its_earliest_time_whatever_the_type(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: list[str]
+) -> None:
+    spec, path = HistorySpec(keys="k", sequence_by=order), str(tmp_path / "t")
+    for day, value in ((3, "A"), (9, "C"), (5, "B")):
+        batch = small_frame(spark, [(1, value, day)], "k int, v string, s int")
+        batch = batch.withColumn("d", F.date_add(F.lit("2024-01-01"), F.col("s")))
+        # The batch is small, and the table with it is not.
+        monkeypatch.setattr("gluehouse.history.changes.SMALL_BYTES", bytes_to_read(batch))
+        apply_batch(spark, path, batch, spec, value, payload=["v"])
+    rows = read_history(spark, path).orderBy("effective_from").collect()
+    assert [row["v"] for row in rows] == ["A", "B", "C"]
+    assert [row["effective_to"] for row in rows] == [rows[1]["effective_from"], rows[2]["effective_from"], None]

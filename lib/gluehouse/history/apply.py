@@ -45,7 +45,7 @@ def apply_batch(
     GH4101 type change), LockError (GH6001 held, GH6002 lost). Nothing is changed then.
     """
     location = location.rstrip("/")
-    with options(spark, **OLD_TIMES), nullcontext(lock) if lock is not None else lock_of(location) as held:
+    with nullcontext(lock) if lock is not None else lock_of(location) as held:
         if spec.deletion_vectors:
             switch_on_deletion_vectors(DeltaLocation(spark, location))
         target = Target(spark, location, batch_id, held, app)
@@ -102,14 +102,15 @@ def apply_changes(target: Target, changes: ChangeSet) -> HistoryResult:
     version planned against, is gone immediately before a commit; nothing is visible of the batch then.
     """
     small = changes.known.small
-    try:
-        with quick(target.spark, small):
-            found = _apply(target, changes)
-    finally:
-        changes.close()
-    if found.memory_version is not None:
-        late_before, spec = changes.scope.late_before, changes.layout.spec
-        compact_if_due(target.memory, target.location, spec, target.lock, late_before, small, found.warnings)
+    with options(target.spark, **OLD_TIMES):
+        try:
+            with quick(target.spark, small):
+                found = _apply(target, changes)
+        finally:
+            changes.close()
+        if found.memory_version is not None:
+            late_before, spec = changes.scope.late_before, changes.layout.spec
+            compact_if_due(target.memory, target.location, spec, target.lock, late_before, small, found.warnings)
     return found
 
 

@@ -11,14 +11,13 @@ from pyspark.sql import types as T
 from gluehouse.errors import ConfigError
 from gluehouse.history.apply import Target, apply_changes
 from gluehouse.history.changes import ChangeSet, Current
-from gluehouse.history.delta import OLD_TIMES
 from gluehouse.history.events import Events, earliest, key_is_legible, with_reason
 from gluehouse.history.layout import Layout, layout_of, layout_of_memory
 from gluehouse.history.lock import LockPort, lock_of
 from gluehouse.history.plan import plan_changes
 from gluehouse.history.result import HistoryResult
 from gluehouse.history.scope import Known, Scope
-from gluehouse.history.session import options, quick
+from gluehouse.history.session import quick
 from gluehouse.history.small import SMALL_BYTES, bytes_to_read, held, one_row
 from gluehouse.history.value import typed
 from gluehouse.spec.history import HistorySpec
@@ -50,7 +49,7 @@ def infer_members(
     and ConfigError GH1405 where the members, or the spec, do not tell one time, or ``like`` is needed.
     """
     location = location.rstrip("/")
-    with options(spark, **OLD_TIMES), nullcontext(lock) if lock is not None else lock_of(location) as mine:
+    with nullcontext(lock) if lock is not None else lock_of(location) as mine:
         target = Target(spark, location, batch_id, mine, app)
         return apply_changes(target, plan_members(target.current(), members, spec, like, payload))
 

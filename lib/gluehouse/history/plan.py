@@ -198,7 +198,8 @@ def _positions(layout: Layout, rows: DataFrame, known: Collection[str]) -> DataF
     return one.withColumns(
         {
             "old_here": F.first(F.when(here, F.col("old")), ignorenulls=True).over(instant.orderBy("seq")),
-            "remembered": F.max(F.col("mem").isNotNull()).over(instant.orderBy("seq")),
+            # A truncate speaks for the ends of its instant as a remembered delete does.
+            "remembered": F.max(F.col("mem").isNotNull() | F.col("truncate")).over(instant.orderBy("seq")),
         }
     )
 

@@ -7,8 +7,10 @@ is none of these any more, and what follows it in one partition needs no exchang
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
+from py4j.java_gateway import JavaObject
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 
 # Stored bytes of table, memory and batch together up to which all of them are held.
@@ -26,7 +28,16 @@ def held(frame: DataFrame, name: str = "", **counts: Column) -> tuple[DataFrame,
         return one.localCheckpoint(), {}
     seen = Observation(name or "held")
     kept = one.observe(seen, *[column.alias(alias) for alias, column in counts.items()]).localCheckpoint()
-    return kept, dict(seen.get)
+    return kept, {alias: _of_java(value) for alias, value in seen.get.items()}
+
+
+def _of_java(value: Any) -> Any:
+    """What Spark observed, as ``collect`` would give it: PySpark 3.5 leaves dates and structs as Java's objects."""
+    if not isinstance(value, JavaObject):
+        return value
+    if value.getClass().getSimpleName() in ("Date", "LocalDate"):
+        return dt.date.fromisoformat(str(value.toString()))
+    return {name: _of_java(value.getAs(name)) for name in value.schema().fieldNames()}
 
 
 def bytes_to_read(frame: DataFrame) -> int:
