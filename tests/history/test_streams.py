@@ -36,6 +36,7 @@ CASES: dict[str, dict[str, Any]] = {
     "type 1 with a horizon": {**EVENTS, **LATE, "type": 1},
     "type 0": {**EVENTS, **BIGINT, "type": 0},
     "columns come and go": {**EVENTS, **HASH128, "columns": True, "ignore_nulls": False, "deletion_vectors": True},
+    "a horizon": {**TWO, **LATE},
     "members with a horizon": {**EVENTS, **LATE, **BIGINT, "members": True},
     "snapshots": {"snapshots": True},
 }

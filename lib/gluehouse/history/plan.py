@@ -494,7 +494,9 @@ def _remember(layout: Layout) -> Column:
     by_dates = F.lit(layout.positions_show) | F.col("implied")
     opened = F.col("opens") & by_dates
     ends = F.col("turns") & by_dates & F.lit(spec.type == 2)
-    plain = ~F.col("remembered") & F.lit(layout.tie_shows) & ~F.col("inferred") & ~F.col("inferred_new")
+    # What memory was pruned of the version tells as well as it can: its tie-breaker is gone, and never asked for.
+    tied = F.lit(layout.tie_shows) | (F.col("implied") & ~F.col("from_batch"))
+    plain = ~F.col("remembered") & tied & ~F.col("inferred") & ~F.col("inferred_new")
     upsert = F.when(exact & plain & (opened | spoken), 0).when(exact, WRITE_POSITION).otherwise(WRITE_PAYLOAD)
     if spec.type == 1 and not spec.ignore_nulls:
         # Only its position can matter again: the row shows the last event, and that one is exact.
