@@ -13,9 +13,10 @@ from pyspark.sql import functions as F
 
 from gluehouse.history import HistoryResult, apply_batch, read_history
 from gluehouse.history.delta import DeltaLocation
+from gluehouse.history.known import Known
 from gluehouse.history.layout import layout_of
 from gluehouse.history.ranges import Range
-from gluehouse.history.scope import Known, key_range
+from gluehouse.history.scope import key_range
 from gluehouse.history.small import bytes_to_read
 from gluehouse.spec.history import HistorySpec
 

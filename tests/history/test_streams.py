@@ -69,4 +69,5 @@ def test_any_stream_in_any_batches_makes_the_table_of_its_sorted_events(
             replay.apply(batch)
         if replay.applied:
             again = dice.rng.choice(replay.applied)
+            assert replay.versions == replay.reference.versions()
             replay.repeat(again if dice.rng.random() < 0.3 else replace(again, name="once more"))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from gluehouse.errors import ConfigError
 from gluehouse.frames.match import MATCH, match
+from gluehouse.frames.params import checked
 from gluehouse.frames.parse import VIOLATIONS
 from gluehouse.frames.rules import quoted, violation, violations
 from gluehouse.frames.split import Split
@@ -39,13 +39,7 @@ def lookup(frame: DataFrame, params: dict[str, Any]) -> DataFrame | Split:
     Raises ConfigError GH1023 where the parameters do not fit. A reference with several rows for one key (and time) of
     ``frame`` fails the query with GH1026 when it runs.
     """
-    try:
-        spec = LookupParams.model_validate(params)
-    except ValidationError as problem:
-        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors())
-        raise ConfigError(
-            "GH1023", f"the parameters of lookup do not fit: {told}.", "See GLOSSARY.md, lookup."
-        ) from problem
+    spec = checked(LookupParams, params, "lookup", "GLOSSARY.md, lookup")
     reference = frame.sparkSession.read.format("delta").load(spec.location)
     matched = match(frame, reference, spec.on, list(spec.columns), spec.table, at=spec.at)
     found = F.col(MATCH).isNotNull()

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from gluehouse.history.changes import ChangeSet, Current, plan
 from gluehouse.history.compaction import compact_if_due
+from gluehouse.history.computed import PlanFile, held_plan
 from gluehouse.history.delta import OLD_TIMES, DeltaLocation, TableState
 from gluehouse.history.events import undecided_rows
 from gluehouse.history.lock import LockPort, lock_of
@@ -17,7 +18,7 @@ from gluehouse.history.memory import Memory, app_id
 from gluehouse.history.result import HistoryResult, Snapshot
 from gluehouse.history.session import options, quick
 from gluehouse.history.small import one_row
-from gluehouse.history.store import PlanFile, Write, held_plan, switch_on_deletion_vectors, write_table
+from gluehouse.history.store import Write, switch_on_deletion_vectors, write_table
 from gluehouse.history.surrogate import retired_keys, with_surrogates
 from gluehouse.spec.history import HistorySpec
 

@@ -9,12 +9,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from gluehouse.history.events import Events, earliest, split_events
+from gluehouse.history.known import Known
 from gluehouse.history.layout import Layout, layout_of
 from gluehouse.history.memory import KINDS
 from gluehouse.history.plan import plan_changes
 from gluehouse.history.ranges import Range
 from gluehouse.history.result import Snapshot
-from gluehouse.history.scope import Known, Scope, scope_of_events, scope_of_snapshot
+from gluehouse.history.scope import Scope, scope_of_events, scope_of_snapshot
 from gluehouse.history.session import quick
 from gluehouse.history.small import SMALL_BYTES, bytes_to_read, one_row
 from gluehouse.history.store import ACTION, visible_rows

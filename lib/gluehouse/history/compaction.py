@@ -25,11 +25,11 @@ from pyspark.sql import types as T
 from gluehouse.errors import TableLockLost
 from gluehouse.history.delta import OLD_TIMES, DeltaLocation, TableState
 from gluehouse.history.events import earliest, payload_digest
+from gluehouse.history.known import Known, union
 from gluehouse.history.layout import Layout, layout_of_memory
 from gluehouse.history.lock import LockPort, lock_of
 from gluehouse.history.memory import Memory, as_memory
 from gluehouse.history.plan import boundaries
-from gluehouse.history.scope import Known, union
 from gluehouse.history.session import options, quick
 from gluehouse.history.small import SMALL_BYTES, one_row
 from gluehouse.spec.history import HistorySpec

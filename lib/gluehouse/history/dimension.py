@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import ValidationError
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from gluehouse.errors import ConfigError
 from gluehouse.frames.match import MATCH, match
+from gluehouse.frames.params import checked
 from gluehouse.frames.parse import VIOLATIONS
 from gluehouse.frames.rules import quoted, violation, violations
 from gluehouse.frames.split import Split
@@ -40,13 +40,7 @@ class DimensionKeyParams(Spec):
 
 def dimension_key_step(frame: DataFrame, params: dict[str, Any]) -> DataFrame | Split:
     """``dimension_key`` as a step of a pipeline. Raises ConfigError GH1023 where the parameters do not fit."""
-    try:
-        spec = DimensionKeyParams.model_validate(params)
-    except ValidationError as problem:
-        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors())
-        raise ConfigError(
-            "GH1023", f"the parameters of dimension_key do not fit: {told}.", "See docs/dimensions.md."
-        ) from problem
+    spec = checked(DimensionKeyParams, params, "dimension_key", "docs/dimensions.md")
     dimension = frame.sparkSession.read.format("delta").load(spec.location)
     return dimension_key(
         frame,

@@ -54,6 +54,7 @@ class FileCommit:
         jvm: Any = table.spark._jvm
         self._jvm, self._delta = jvm, jvm.org.apache.spark.sql.delta
         self._actions: list[Any] = []
+        self._told = (0, 0, 0)
 
     @cached_property
     def _transaction(self) -> Any:
@@ -152,20 +153,13 @@ class FileCommit:
         """Write rows, in the table's columns, to new files."""
         with options(self.spark, **_WRITING):
             written = self._transaction.writeFiles(rows._jdf)
-        self._actions += [written.apply(at) for at in range(int(written.size()))]
+        added = [written.apply(at) for at in range(int(written.size()))]
+        self._actions += added
+        self._told = (sum(_rows_of(entry) for entry in added), 0, 0)
 
     def tell(self, inserted: int, updated: int, deleted: int) -> None:
-        """Give the commit the numbers that ``DESCRIBE HISTORY`` shows."""
-        told = {
-            "numTargetRowsInserted": inserted,
-            "numTargetRowsUpdated": updated,
-            "numTargetRowsDeleted": deleted,
-            "numTargetRowsCopied": 0,
-            # Delta 4 counts the source's rows under this name.
-            "operationNumSourceRows": inserted + updated + deleted,
-            "numSourceRows": inserted + updated + deleted,
-        }
-        self._transaction.registerSQLMetrics(self.spark._jsparkSession, self._metrics(told))
+        """The numbers that ``DESCRIBE HISTORY`` shows, where they are not just the rows written."""
+        self._told = inserted, updated, deleted
 
     def commit(self, check: Callable[[], None], transaction: str | None = None, number: int = 1) -> None:
         """Commit all of it, as the Delta transaction of that name and number; ``check`` speaks immediately before.
@@ -180,6 +174,7 @@ class FileCommit:
             named = self._delta.actions.SetTransaction(transaction, number, some(int(time.time() * 1000)))
             actions = [*actions, named]
         sequence = self.table.seq(actions)
+        self._transaction.registerSQLMetrics(self.spark._jsparkSession, self._metrics())
         check()
         with conflict_is_loss():
             self._transaction.commit(sequence, merge)
@@ -190,7 +185,18 @@ class FileCommit:
         found: dict[str, Any] = json.loads(str(plain.json()))
         return found
 
-    def _metrics(self, told: dict[str, int]) -> Any:
+    def _metrics(self) -> Any:
+        """The numbers under the names that Delta's MERGE has for them; Delta 4 refuses a MERGE without."""
+        inserted, updated, deleted = self._told
+        told = {
+            "numTargetRowsInserted": inserted,
+            "numTargetRowsUpdated": updated,
+            "numTargetRowsDeleted": deleted,
+            "numTargetRowsCopied": 0,
+            # Delta 4 counts the source's rows under this name.
+            "operationNumSourceRows": inserted + updated + deleted,
+            "numSourceRows": inserted + updated + deleted,
+        }
         made = self._jvm.java.util.HashMap()
         context = self.spark.sparkContext._jsc.sc()
         for name, value in told.items():

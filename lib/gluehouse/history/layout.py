@@ -10,18 +10,12 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from gluehouse.errors import ConfigError, HistoryRefused
-from gluehouse.history.value import fitted, typed
+from gluehouse.history.value import own, taken, typed
+from gluehouse.history.widening import merge, nullable, wider, wider_there
 from gluehouse.spec.history import RESULT_COLUMNS, HistorySpec
 
 # A Parquet struct needs a field, also where a table has nothing but keys.
 NOTHING = T.StructField("__nothing", T.BooleanType())
-_WIDER: dict[str, tuple[str, ...]] = {
-    "tinyint": ("smallint", "int", "bigint"),
-    "smallint": ("int", "bigint"),
-    "int": ("bigint",),
-    "float": ("double",),
-    "date": (),
-}
 
 
 @dataclass(frozen=True)
@@ -77,22 +71,18 @@ class Layout:
     def surrogate(self) -> str | None:
         return self.spec.surrogate_key.column if self.spec.surrogate_key else None
 
+    @property
+    def sk_type(self) -> T.DataType:
+        key = self.spec.surrogate_key
+        return T.StringType() if key and key.kind == "hash128" else T.LongType()
+
     def key_struct(self) -> Column:
-        return F.struct(*[typed(F.col(f"`{f.name}`"), f.dataType).alias(f.name) for f in self.keys.fields])
+        return F.struct(*[typed(own(f.name), f.dataType).alias(f.name) for f in self.keys.fields])
 
     def payload_struct(self, rows: T.StructType) -> Column:
         """The payload of rows of this type as one struct, NULL for columns that they have not."""
-        there = set(rows.fieldNames()) - set(self.gone)
-        return F.struct(
-            *[
-                (
-                    fitted(F.col(f"`{f.name}`"), rows[f.name].dataType, f.dataType)
-                    if f.name in there
-                    else typed(F.lit(None), f.dataType)
-                ).alias(f.name)
-                for f in self.payload.fields
-            ]
-        )
+        there = {f.name: f.dataType for f in rows.fields if f.name not in self.gone}
+        return F.struct(*[taken(f, there) for f in self.payload.fields])
 
     def visible_columns(self) -> list[str]:
         sk = [self.surrogate] if self.surrogate else []
@@ -114,38 +104,38 @@ def layout_of(
     Raises ConfigError GH1401 (a column the spec names is not there), GH1402 (names that differ in case alone),
     HistoryRefused GH4101 (a column changed its type family).
     """
-    batch = _nullable(batch)
+    batch = nullable(batch)
     _refuse_case_twins(batch.fieldNames())
     order = [*spec.sequence_by, *([spec.effective_at] if spec.effective_at else [])]
     chosen = _payload_of_batch(spec, batch, order, payload)
     known = _memory_types(memory)
     there = _payload_of_table(spec, table)
-    before = _merge(there, T.StructType([f for f in known["payload"].fields if f.name != NOTHING.name]))
+    before = merge(there, T.StructType([f for f in known["payload"].fields if f.name != NOTHING.name]))
     _refuse_case_twins([*dict.fromkeys([*before.fieldNames(), *chosen])])
     # A new column without a type has no values: it is as good as absent.
     chosen = [n for n in chosen if n in before.fieldNames() or not isinstance(batch[n].dataType, T.NullType)]
-    merged = _merge(before, T.StructType([batch[n] for n in chosen]))
+    merged = merge(before, T.StructType([batch[n] for n in chosen]))
     keys_there = T.StructType([table[n] for n in spec.keys] if table else [])
-    keys = _merge(_merge(keys_there, known["key"]), T.StructType([batch[n] for n in spec.keys]))
+    keys = merge(merge(keys_there, known["key"]), T.StructType([batch[n] for n in spec.keys]))
     sequence = _ordering(known, "seq", _type_of([batch[n] for n in spec.sequence_by]), ", ".join(spec.sequence_by))
     at = sequence
     if spec.effective_at:
         at = _ordering(known, "at", batch[spec.effective_at].dataType, spec.effective_at)
     if spec.effective_at or spec.lateness is not None:
         _refuse_no_time(at, spec.effective_at or spec.sequence_by[0])
-    widened = _wider_there(T.StructType([*keys_there.fields, *there.fields]), [*keys.fields, *merged.fields])
+    widened = wider_there(T.StructType([*keys_there.fields, *there.fields]), [*keys.fields, *merged.fields])
     if table is not None:
         at_there = T.StructType([T.StructField("at", table["effective_from"].dataType)])
         at = _ordering({"at": at_there}, "at", at, "effective_from")
         sequence = sequence if spec.effective_at else at
-        widened += _wider_there(T.StructType([table["effective_from"]]), [T.StructField("effective_from", at)])
+        widened += wider_there(T.StructType([table["effective_from"]]), [T.StructField("effective_from", at)])
     tie: T.DataType = T.BooleanType()
     if spec.tie_breaker:
         tie = _ordering(known, "tie", batch[spec.tie_breaker].dataType, spec.tie_breaker)
     return Layout(
         spec=spec,
-        keys=_nullable(keys),
-        payload=_nullable(merged) if merged.fields else T.StructType([NOTHING]),
+        keys=nullable(keys),
+        payload=nullable(merged) if merged.fields else T.StructType([NOTHING]),
         tracked=_tracked(spec, merged),
         at=at,
         sequence=sequence,
@@ -201,14 +191,7 @@ def _ordering(known: dict[str, T.StructType], name: str, new: T.DataType, called
             f"{called} is {was.simpleString()} in the table, {new.simpleString()} in the batch.",
             "give it the type it had, or start a new table.",
         )
-    return _wider(called, was, new)
-
-
-def _wider_there(there: T.StructType, fields: Sequence[T.StructField]) -> list[str]:
-    """The columns that are there in a narrower type."""
-    return [
-        f.name for f in fields if f.name in there.fieldNames() and _plain(there[f.name].dataType) != _plain(f.dataType)
-    ]
+    return wider(called, was, new)
 
 
 def _tracked(spec: HistorySpec, payload: T.StructType) -> tuple[str, ...]:
@@ -223,16 +206,16 @@ def layout_of_memory(spec: HistorySpec, memory: T.StructType, table: T.StructTyp
     """The layout of a table as it stands, by its own schema and that of its memory, without a batch."""
     known, there = _memory_types(memory), _payload_of_table(spec, table)
     # Either may have a column that the other has not, or has narrower: not every batch writes both.
-    payload = _merge(there, T.StructType([f for f in known["payload"].fields if f.name != NOTHING.name]))
-    payload = _nullable(payload) if payload.fields else T.StructType([NOTHING])
+    payload = merge(there, T.StructType([f for f in known["payload"].fields if f.name != NOTHING.name]))
+    payload = nullable(payload) if payload.fields else T.StructType([NOTHING])
     keys, at, sequence = known["key"], memory["at"].dataType, memory["seq"].dataType
     if table is not None:
-        keys = _merge(T.StructType([table[n] for n in spec.keys]), keys)
+        keys = merge(T.StructType([table[n] for n in spec.keys]), keys)
         at = _ordering(known, "at", table["effective_from"].dataType, "effective_from")
         sequence = sequence if spec.effective_at else at
     return Layout(
         spec=spec,
-        keys=_nullable(keys),
+        keys=nullable(keys),
         payload=payload,
         tracked=_tracked(spec, payload),
         at=at,
@@ -246,68 +229,10 @@ def _payload_of_table(spec: HistorySpec, table: T.StructType | None) -> T.Struct
     return T.StructType([f for f in table.fields if f.name not in own] if table else [])
 
 
-def _merge(old: T.StructType, new: T.StructType) -> T.StructType:
-    """All fields of both, each in a type that has every value of either."""
-    fields = {f.name: f for f in old.fields}
-    for field in new.fields:
-        was = fields.get(field.name)
-        kind = field.dataType if was is None else _wider(field.name, was.dataType, field.dataType)
-        fields[field.name] = T.StructField(field.name, kind)
-    return T.StructType(list(fields.values()))
-
-
-def _wider(name: str, old: T.DataType, new: T.DataType) -> T.DataType:
-    if isinstance(new, T.NullType) or _widens(new, old):
-        return old
-    if isinstance(old, T.NullType) or _widens(old, new):
-        return new
-    if isinstance(old, T.StructType) and isinstance(new, T.StructType):
-        return _merge(old, new)
-    if isinstance(old, T.ArrayType) and isinstance(new, T.ArrayType):
-        return T.ArrayType(_wider(name, old.elementType, new.elementType))
-    if isinstance(old, T.MapType) and isinstance(new, T.MapType):
-        return T.MapType(_wider(name, old.keyType, new.keyType), _wider(name, old.valueType, new.valueType))
-    if isinstance(old, T.DecimalType) and isinstance(new, T.DecimalType):
-        scale = max(old.scale, new.scale)
-        whole = max(old.precision - old.scale, new.precision - new.scale)
-        if whole + scale <= 38:
-            return T.DecimalType(whole + scale, scale)
-    raise HistoryRefused(
-        "GH4101",
-        f"column {name} is {old.simpleString()} in the table and {new.simpleString()} in the batch.",
-        "cast it in the transform, or start a new column: a change of type family breaks comparison and identity.",
-    )
-
-
-def _widens(old: T.DataType, new: T.DataType) -> bool:
-    """Whether every value of ``old`` is one of ``new``."""
-    if _plain(old) == _plain(new):
-        return True
-    if isinstance(old, T.DecimalType) and isinstance(new, T.DecimalType):
-        return old.scale <= new.scale and old.precision - old.scale <= new.precision - new.scale
-    return new.simpleString() in _WIDER.get(old.simpleString(), ())
-
-
-def _nullable(kind: T.StructType) -> T.StructType:
-    """The type with every part nullable and text compared by bytes: neither nullability nor collation is part of a
-    history table's types."""
-    return T.StructType([T.StructField(f.name, _plain(f.dataType)) for f in kind.fields])
-
-
-def _plain(kind: T.DataType) -> T.DataType:
-    if isinstance(kind, T.StructType):
-        return _nullable(kind)
-    if isinstance(kind, T.ArrayType):
-        return T.ArrayType(_plain(kind.elementType))
-    if isinstance(kind, T.MapType):
-        return T.MapType(_plain(kind.keyType), _plain(kind.valueType))
-    return T.StringType() if isinstance(kind, T.StringType) else kind
-
-
 def _type_of(fields: list[T.StructField]) -> T.DataType:
     if len(fields) == 1:
         return fields[0].dataType
-    return _nullable(T.StructType(fields))
+    return nullable(T.StructType(fields))
 
 
 def _refuse_case_twins(names: Sequence[str]) -> None:

@@ -12,11 +12,12 @@ from gluehouse.errors import ConfigError
 from gluehouse.history.apply import Target, apply_changes
 from gluehouse.history.changes import ChangeSet, Current
 from gluehouse.history.events import Events, earliest, key_is_legible, with_reason
+from gluehouse.history.known import Known
 from gluehouse.history.layout import Layout, layout_of, layout_of_memory
 from gluehouse.history.lock import LockPort, lock_of
 from gluehouse.history.plan import plan_changes
 from gluehouse.history.result import HistoryResult
-from gluehouse.history.scope import Known, Scope
+from gluehouse.history.scope import Scope
 from gluehouse.history.session import quick
 from gluehouse.history.small import SMALL_BYTES, bytes_to_read, held, one_row
 from gluehouse.history.value import typed

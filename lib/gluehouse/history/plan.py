@@ -14,23 +14,17 @@ a gap after a version, and what a remembered snapshot says by the version that d
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 
 from gluehouse.history.digest import struct_digest
 from gluehouse.history.events import payload_digest
 from gluehouse.history.layout import Layout
+from gluehouse.history.positions import INFERRED, MARKS, POSITION, events_by_position
 from gluehouse.history.value import typed
 
-INFERRED = {"inferred", "inferred_new"}
-MARKS = ("silent", "silent_new", "snapshot", "snapshot_new", "truncate", *sorted(INFERRED))
-POSITION = ["key", "at", "seq"]
 WRITE_POSITION, WRITE_PAYLOAD = 1, 2
-# Where a row of the table lies: the URL of its file, its position there.
-PLACE = "struct<file:string,row:bigint>"
 
 
 def plan_changes(
@@ -58,8 +52,7 @@ def plan_changes(
     ``rejected`` and ``arrived`` (upserts of the batch there).
     """
     rows = _states(layout, old, memory, marks, events, marked, single, since)
-    inferred = marks is not None and bool(INFERRED & set(marked))
-    return _compare(layout, _fold(layout, rows, inferred))
+    return _compare(layout, _fold(layout, rows, _has_inferred(marks, marked)))
 
 
 def boundaries(
@@ -104,229 +97,12 @@ def _states(
     since: Column | None = None,
 ) -> DataFrame:
     """One row a position: its event, and the ``state`` that it leaves."""
-    rows = _side_by_side(layout, old, memory, marks, events)
-    known = {name for name, frame in (("old", old), ("mem", memory)) if frame is not None}
-    if old is not None and layout.spec.type == 2:
-        known.add("end")
-    if memory is not None and layout.spec.ignore_nulls:
-        known.add("whole")
-    if marks is not None:
-        known.update(marked)
-    positions = _positions(layout, rows.coalesce(1) if single else rows, known)
-    # Without memory and snapshots a version speaks for no position but its own, and its payload need not be carried on.
-    carried = events is None or bool({"mem", "snapshot"} & known)
-    decided = _decide(layout, _stored(layout, positions, carried, since))
-    if layout.gone and not layout.spec.ignore_nulls:
-        decided = _keep_what_left(layout, decided)
-    return _infer(layout, _fill(layout, decided), known)
+    rows = events_by_position(layout, old, memory, marks, events, marked, single, since)
+    return _infer(layout, _fill(layout, rows), _has_inferred(marks, marked))
 
 
-def _side_by_side(
-    layout: Layout,
-    old: DataFrame | None,
-    memory: DataFrame | None,
-    marks: DataFrame | None,
-    events: DataFrame | None,
-) -> DataFrame:
-    def seq_of(at: str) -> Column:
-        return typed(F.col(at) if layout.positions_show else F.lit(None), layout.sequence)
-
-    none: dict[str, T.DataType | str] = {
-        "is_delete": "boolean",
-        "payload": layout.payload,
-        "tie": layout.tie,
-        "digest": "bigint",
-        "till": layout.at,
-        "sk": sk_type(layout),
-        "place": PLACE,
-    }
-
-    def rows(frame: DataFrame, src: Column, **given: Column) -> DataFrame:
-        rest = [typed(given.get(n, F.lit(None)), kind).alias(n) for n, kind in none.items()]
-        at, seq = given.get("at", F.col("at")), given.get("seq", F.col("seq"))
-        return frame.select("key", at.alias("at"), seq.alias("seq"), src.alias("src"), *rest)
-
-    told = {n: F.col(n) for n in ("is_delete", "payload", "tie", "digest")}
-    parts = [] if events is None else [rows(events, F.lit("new"), **told)]
-    if old is not None:
-        shown = {n: F.col(n) for n in ("payload", "digest", "till", "sk", "place")}
-        parts.append(rows(old, F.lit("old"), seq=seq_of("at"), **shown))
-        if layout.spec.type == 2:
-            parts.append(rows(old.where(F.col("till").isNotNull()), F.lit("end"), at=F.col("till"), seq=seq_of("till")))
-    if memory is not None:
-        parts.append(rows(memory, F.when(F.col("kind") == "state", "state").otherwise("mem"), **told))
-    if marks is not None:
-        parts.append(rows(marks, F.col("src")))
-    return reduce(DataFrame.unionByName, parts)
-
-
-def _positions(layout: Layout, rows: DataFrame, known: Collection[str]) -> DataFrame:
-    """One row a position. ``known``: which src the rows have beside the batch's own."""
-    src = F.col("src")
-    fresh = (src == "new") & ~F.col("is_delete")
-    told = F.struct("is_delete", "tie", "payload", "digest")
-    shown = F.struct("payload", "till", "sk", "digest", "place")
-    of_memory = F.struct("is_delete", "tie", F.col("payload").isNotNull().alias("whole"))
-    found = {
-        "old": F.first(F.when(src == "old", shown), ignorenulls=True),
-        "mem": F.max_by(told, F.when(src.isin("mem", "state"), of_memory)),
-        "whole": F.max(src == "state"),
-        **{name: F.max(src == name) for name in ("end", *MARKS)},
-    }
-    kinds = {
-        "old": rows.select(shown.alias("old")).schema["old"].dataType,
-        "mem": rows.select(told.alias("mem")).schema["mem"].dataType,
-    }
-    absent = {n: typed(F.lit(None), kinds[n]) if n in kinds else F.lit(False) for n in found if n not in known}
-    one = (
-        rows.groupBy(*POSITION)
-        .agg(
-            F.max((src == "new") & F.col("is_delete")).alias("new_delete"),
-            F.max_by(told, F.when(fresh, F.struct("tie", "digest"))).alias("new"),
-            # With the digest's bits turned over, the greatest is the lowest digest of the highest tie.
-            F.max(F.when(fresh, F.struct("tie", F.bitwise_not("digest").alias("turned")))).alias("lowest"),
-            F.count(F.when(fresh, 1)).alias("arrived"),
-            *[column.alias(name) for name, column in found.items() if name in known],
-        )
-        .withColumns(absent)
-    )
-    here = F.col("old").isNotNull()
-    if layout.positions_show:
-        return one.withColumns({"old_here": F.col("old"), "remembered": F.col("mem").isNotNull()})
-    # With effective_at the old version stands on the position before all of its instant's events.
-    instant = Window.partitionBy("key", "at").rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
-    return one.withColumns(
-        {
-            "old_here": F.first(F.when(here, F.col("old")), ignorenulls=True).over(instant.orderBy("seq")),
-            # A truncate speaks for the ends of its instant as a remembered delete does.
-            "remembered": F.max(F.col("mem").isNotNull() | F.col("truncate")).over(instant.orderBy("seq")),
-        }
-    )
-
-
-def _stored(layout: Layout, positions: DataFrame, carried: bool, since: Column | None) -> DataFrame:
-    """What was accepted before at each position: ``was_delete``, ``was`` (tie, payload, digest). ``carried``: a version
-    speaks for later positions, too."""
-    settled = F.lit(False) if since is None else ((F.col("at") < since) & ~F.col("covers"))
-    so_far = Window.partitionBy("key").orderBy("at", "seq").rowsBetween(Window.unboundedPreceding, 0)
-    speaker = F.col("cover" if carried else "old")
-    over = F.col("old") if carried else F.struct(F.col("old.till").alias("till"))
-    cover = F.last(F.when(F.col("old").isNotNull(), over), ignorenulls=True).over(so_far)
-    covers = F.col("cover").isNotNull() & (F.col("cover.till").isNull() | (F.col("at") < F.col("cover.till")))
-    spoken = F.col("snapshot") & ~F.col("silent")
-    implied_delete = (
-        (F.col("end") & F.col("old_here").isNull() & ~F.col("remembered")) if (layout.spec.type == 2) else F.lit(False)
-    )
-    shown = F.when(
-        covers,
-        F.struct(
-            F.lit(False).alias("is_delete"),
-            _shown_tie(layout, speaker).alias("tie"),
-            speaker.getField("payload").alias("payload"),
-            speaker.getField("digest").alias("digest"),
-        ),
-    )
-    mem = F.when(
-        F.col("mem").isNotNull() & ~F.col("mem.is_delete"),
-        F.struct(
-            F.lit(False).alias("is_delete"),
-            F.col("mem.tie").alias("tie"),
-            F.coalesce(F.col("mem.payload"), speaker.getField("payload")).alias("payload"),
-            F.col("mem.digest").alias("digest"),
-        ),
-    )
-    # Where a member was inferred the dates do not tell which event opened the version; a real one is remembered.
-    opened_here = F.col("old").isNotNull() & ~F.col("remembered") & ~F.col("inferred")
-    return (
-        positions.withColumn("cover", cover)
-        .withColumn("covers", covers)
-        # What lies before the first version given, lies before all that can change.
-        .withColumn("mem", F.when(~settled, F.col("mem")) if since is not None else F.col("mem"))
-        .withColumn("inferred", F.col("inferred") & ~settled)
-        .withColumn("implied", opened_here | implied_delete)
-        .withColumn(
-            "was_delete",
-            F.col("truncate")
-            | implied_delete
-            | F.coalesce(F.col("mem.is_delete"), F.lit(False))
-            | (spoken & ~F.col("covers")),
-        )
-        .withColumn(
-            "was",
-            F.when(~F.col("was_delete"), F.coalesce(mem, F.when(opened_here | (spoken & F.col("covers")), shown))),
-        )
-    )
-
-
-def _shown_tie(layout: Layout, speaker: Column) -> Column:
-    if layout.spec.tie_breaker and layout.tie_shows:
-        return typed(speaker.getField("payload").getField(layout.spec.tie_breaker), layout.tie)
-    return typed(F.lit(None), layout.tie)
-
-
-def _decide(layout: Layout, rows: DataFrame) -> DataFrame:
-    """One event a position: a delete wins, then the tie-breaker; undecided rows of the batch are rejected."""
-    was, new = F.col("was"), F.col("new")
-    ahead = F.struct(new.getField("tie")) > F.struct(was.getField("tie"))
-    level = new.getField("tie").eqNullSafe(was.getField("tie"))
-    differs = new.getField("digest") != was.getField("digest")
-    if layout.gone:
-        here = [n for n in layout.payload_names if n not in layout.gone]
-        said, said_before = (struct_digest(one.getField("payload"), layout.payload, here) for one in (new, was))
-        differs = said != said_before
-    several = new.isNotNull() & (F.bitwise_not(F.col("lowest.turned")) != new.getField("digest"))
-    gone = F.col("was_delete") | F.col("new_delete")
-    rejected = (
-        ~gone
-        & new.isNotNull()
-        & F.when(was.isNull(), several).otherwise(F.when(several, ahead | level).otherwise(level & differs))
-    )
-    wins = ~gone & new.isNotNull() & ~several & (was.isNull() | ahead)
-    return (
-        rows.withColumn("rejected", rejected)
-        .withColumn("from_batch", wins | (F.col("new_delete") & ~F.col("was_delete")))
-        .withColumn("event", F.when(~gone, F.when(wins, new).otherwise(was)))
-        .withColumn("is_delete", gone)
-        .withColumn("is_event", gone | F.col("event").isNotNull())
-    )
-
-
-def _keep_what_left(layout: Layout, rows: DataFrame) -> DataFrame:
-    """A column that left the contract says nothing: a row of the batch that repeats the event before it in all other
-    columns repeats it in that one too. (With ignored NULLs values flow on by themselves.)"""
-    told = _told(layout)
-    state = F.when(~F.col("is_delete"), struct_digest(F.col("event.payload"), layout.payload, told))
-    order = Window.partitionBy("key", "is_event").orderBy("at", "seq")
-    so_far = order.rowsBetween(Window.unboundedPreceding, 0)
-    rows = rows.withColumn("__told", state)
-    turns = ~F.col("__told").eqNullSafe(F.lag("__told").over(order))
-    rows = rows.withColumn("__run", F.sum(turns.cast("int")).over(so_far))
-    lacks = F.col("from_batch") & ~F.col("is_delete")
-    run = Window.partitionBy("key", "is_event", "__run").orderBy("at", "seq")
-    before = F.last(F.when(~lacks, F.col("event.payload")), ignorenulls=True).over(
-        run.rowsBetween(Window.unboundedPreceding, 0)
-    )
-    rows = rows.withColumn("__before", before)
-    own = F.col("event.payload")
-    payload = F.struct(
-        *[
-            (F.col("__before") if f.name in layout.gone else own).getField(f.name).alias(f.name)
-            for f in layout.payload.fields
-        ]
-    )
-    kept = F.struct(
-        F.col("event.is_delete"),
-        F.col("event.tie"),
-        payload.alias("payload"),
-        payload_digest(payload, layout).alias("digest"),
-    )
-    known = lacks & F.col("__before").isNotNull()
-    return rows.withColumn("event", F.when(known, kept).otherwise(F.col("event"))).drop("__told", "__run", "__before")
-
-
-def _told(layout: Layout) -> list[str]:
-    """The columns by which an event that lacks some is compared with another."""
-    return [n for n in (layout.tracked or layout.payload_names) if n not in layout.gone]
+def _has_inferred(marks: DataFrame | None, marked: Collection[str]) -> bool:
+    return marks is not None and bool(INFERRED & set(marked))
 
 
 def _fill(layout: Layout, rows: DataFrame) -> DataFrame:
@@ -345,14 +121,14 @@ def _fill(layout: Layout, rows: DataFrame) -> DataFrame:
     return rows.withColumn("state", F.when(F.col("event").isNotNull(), filled))
 
 
-def _infer(layout: Layout, rows: DataFrame, known: Collection[str]) -> DataFrame:
+def _infer(layout: Layout, rows: DataFrame, inferred: bool) -> DataFrame:
     """Inferred members become events, beside the ``real`` ones.
 
     Where nothing holds one leaves the state of the next real event, or NULL in every column (``bare``: there is none);
     elsewhere the state that is there, so that it says nothing.
     """
     rows = rows.withColumn("real", F.col("is_event"))
-    if not INFERRED & set(known):
+    if not inferred:
         return rows.withColumn("bare", F.lit(False))
     order = Window.partitionBy("key").orderBy("at", "seq")
     rest = order.rowsBetween(Window.currentRow, Window.unboundedFollowing)
@@ -514,9 +290,3 @@ def _remember(layout: Layout) -> Column:
         # Before a key's last delete nothing can ever show again.
         need = F.when(F.col("deletes_later"), 0).otherwise(need)
     return F.when(F.col("real") & (need > has_it), need).otherwise(0)
-
-
-def sk_type(layout: Layout) -> T.DataType:
-    if layout.spec.surrogate_key and layout.spec.surrogate_key.kind == "hash128":
-        return T.StringType()
-    return T.LongType()

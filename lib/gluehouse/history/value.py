@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pyspark.sql import Column
@@ -52,20 +53,25 @@ def literal(value: Any, kind: T.DataType) -> Column:
     return typed(F.lit(value), kind)
 
 
+def own(name: str) -> Column:
+    """The frame's column of exactly this name."""
+    return F.col(f"`{name}`")
+
+
+def taken(field: T.StructField, have: Mapping[str, T.DataType], of: Callable[[str], Column] = own) -> Column:
+    """The field in its type, out of what has fields of these types; NULL where it has not got it."""
+    there = field.name in have
+    column = fitted(of(field.name), have[field.name], field.dataType) if there else typed(F.lit(None), field.dataType)
+    return column.alias(field.name)
+
+
 def fitted(column: Column, have: T.DataType, want: T.DataType) -> Column:
     """The column in the wanted type, nested fields by their names; those that it has not are NULL."""
     if have == want:
         return column
     if isinstance(have, T.StructType) and isinstance(want, T.StructType):
-        names = have.fieldNames()
-        fields = [
-            (
-                fitted(column.getField(f.name), have[f.name].dataType, f.dataType)
-                if f.name in names
-                else typed(F.lit(None), f.dataType)
-            ).alias(f.name)
-            for f in want.fields
-        ]
+        kinds = {f.name: f.dataType for f in have.fields}
+        fields = [taken(f, kinds, column.getField) for f in want.fields]
         return F.when(column.isNotNull(), F.struct(*fields))
     if isinstance(have, T.ArrayType) and isinstance(want, T.ArrayType):
         items, wanted = have.elementType, want.elementType
