@@ -75,7 +75,7 @@ def _column_values(rule: Rule, columns: Columns) -> Iterator[str]:
         yield from _against_texts(column, condition)
         yield from _emptiness(column, condition, may_be_null)
     elif condition.family == "date":
-        yield from _against_dates(column, condition)
+        yield from _against_dates(column, condition, may_be_null)
 
 
 def _against_numbers(column: Column, condition: Condition) -> Iterator[str]:
@@ -117,13 +117,18 @@ def _emptiness(column: Column, condition: Condition, may_be_null: bool) -> Itera
         )
 
 
-def _against_dates(column: Column, condition: Condition) -> Iterator[str]:
+def _against_dates(column: Column, condition: Condition, may_be_null: bool) -> Iterator[str]:
     if column.type not in ("date", "timestamp", "string"):
         yield f"compares with a date, but {column.name} is {column.type} in the contract"
     elif condition.has("time") or any(re.search("hours|minutes", operand.text) for operand in condition.operands):
         yield (
             "times of day are refused (differs): PyDeequ compares days only; write a date, now() or (now() - 1 days), "
             "or use DataFreshness"
+        )
+    elif condition.operator == "not between" and may_be_null:
+        yield (
+            f"`not between` two dates is refused where {column.name} may be NULL (differs): Glue fails NULL, PyDeequ "
+            f'lets it pass; write where "{column.name} is not null"'
         )
     elif column.type != "date" and condition.operator not in (">=", "<") and not condition.has("null"):
         yield (

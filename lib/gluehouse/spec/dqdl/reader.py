@@ -54,9 +54,10 @@ class _Reader(Cursor):
         while not (self.meets("]") and not rules and not faults):
             start = self.at
             try:
-                rules.append(self.joined(0))
+                rule = self.joined(0)
                 if not self.meets(",", "]"):
                     self.fail("`,` or `]` after a rule")
+                rules.append(rule)
             except UnreadError as problem:
                 faults.append(problem.fault)
                 self.skip(start)
@@ -65,10 +66,10 @@ class _Reader(Cursor):
             self.take()
         if self.meets("]"):
             self.take()
-            if self.here.kind != "end":
-                faults.append(
-                    Fault(self.here.place, f"expected the end of the text after the rules, found {self.here}")
-                )
+            try:
+                self.expect_kind("end", "the end of the text after the rules")
+            except UnreadError as problem:
+                faults.append(problem.fault)
         return Reading(tuple(rules), tuple(faults))
 
     def skip(self, start: int) -> None:
