@@ -114,7 +114,7 @@ def _compile(
 def _wrong_rules(file: Path, spec: PipelineSpec, contract: Contract) -> list[Problem]:
     """What PyDeequ would refuse, or judge otherwise than Glue, in the dataset rules of either severity."""
     return [
-        problem_within(file, f"quality.{severity}", text, fault.place.line, fault.place.column, fault.message)
+        problem_within(file, f"quality.{severity}", text, fault.position.line, fault.position.column, fault.message)
         for severity in ("rules", "warn")
         if (text := getattr(spec.quality, severity)) is not None
         for fault in judge(text, contract)

@@ -13,15 +13,15 @@ COMPARISONS = ("=", ">", ">=", "<", "<=")
 
 def condition(cursor: Cursor) -> Condition:
     """A comparison with its values, all of one kind; raises UnreadError."""
-    place, operator = cursor.here.place, _operator(cursor)
+    position, operator = cursor.here.position, _operator(cursor)
     if operator.endswith("matches"):
         pattern = cursor.expect_kind("text", "a regular expression in quotes").text[1:-1]
-        return Condition(operator, (Operand("text", pattern),), place)
-    condition = Condition(operator, _operands(cursor, operator), place)
+        return Condition(operator, (Operand("text", pattern),), position)
+    condition = Condition(operator, _operands(cursor, operator), position)
     if condition.family is None:
-        cursor.refuse("the values of one condition are of one kind: numbers, texts, dates or durations", place)
+        cursor.refuse("the values of one condition are of one kind: numbers, texts, dates or durations", position)
     if condition.family == "text" and operator not in ("=", "!=", "in", "not in"):
-        cursor.refuse(f"`{operator}` compares numbers, dates and durations, not texts", place)
+        cursor.refuse(f"`{operator}` compares numbers, dates and durations, not texts", position)
     return condition
 
 

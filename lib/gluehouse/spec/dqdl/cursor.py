@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from gluehouse.spec.dqdl.tokens import RESERVED, Fault, Kind, Place, Token, tokenise
+from gluehouse.spec.dqdl.tokens import RESERVED, Fault, Kind, Position, Token, tokenise
 
 DEEPEST = 30
 
@@ -55,8 +55,8 @@ class Cursor:
             self.refuse(f"a {part} here that no {'quote closes' if part[0] == 'q' else 'line break ends'}")
         self.refuse(f"expected {expected}, found {self.here}")
 
-    def refuse(self, message: str, place: Place | None = None) -> NoReturn:
-        raise UnreadError(Fault(place or self.here.place, message))
+    def refuse(self, message: str, position: Position | None = None) -> NoReturn:
+        raise UnreadError(Fault(position or self.here.position, message))
 
     def rewind(self, start: int) -> int:
         """Back to ``start``; answers where the cursor was."""

@@ -48,9 +48,9 @@ def fits(role: str, column: Column) -> bool:
 
 def faults(rule: Rule, columns: Columns) -> Iterator[Fault]:
     """Each form of the rule that is refused, at the condition or, without one, at the rule."""
-    place = rule.condition.place if rule.condition else rule.place
+    position = rule.condition.position if rule.condition else rule.position
     for message in _CHECKS.get(rule.name, _nothing)(rule, columns):
-        yield Fault(place, message)
+        yield Fault(position, message)
 
 
 def _nothing(_rule: Rule, _columns: Columns) -> Iterator[str]:

@@ -11,7 +11,7 @@ from gluehouse.spec.dqdl import forms
 from gluehouse.spec.dqdl.reader import read
 from gluehouse.spec.dqdl.rules import Condition, Parameter, Reading, Rule
 from gluehouse.spec.dqdl.support import RULE_TYPES, RuleType, Takes
-from gluehouse.spec.dqdl.tokens import Fault, Place
+from gluehouse.spec.dqdl.tokens import Fault, Position
 from gluehouse.spec.dqdl.where import columns_of
 
 _DESCRIBED: dict[Takes, str] = {
@@ -27,7 +27,7 @@ def judge(text: str, contract: Contract) -> tuple[Fault, ...]:
     """Everything that is wrong with the rules, by place; none where each would be judged here as on Glue."""
     reading = read(text)
     if not reading.rules and not reading.faults:
-        return (Fault(Place(), "there is no rule; write one, or leave the key out"),)
+        return (Fault(Position(), "there is no rule; write one, or leave the key out"),)
     found = [*reading.faults, *_repeated(reading)]
     for rule in reading.rules:
         for leaf in rule.leaves():
@@ -36,19 +36,19 @@ def judge(text: str, contract: Contract) -> tuple[Fault, ...]:
 
 
 def _repeated(reading: Reading) -> Iterator[Fault]:
-    first: dict[str, Place] = {}
+    first: dict[str, Position] = {}
     for rule in reading.rules:
-        place = first.setdefault(str(rule), rule.place)
-        if place != rule.place:
-            yield Fault(rule.place, f"the rule of line {place.line} stands here again")
+        position = first.setdefault(str(rule), rule.position)
+        if position != rule.position:
+            yield Fault(rule.position, f"the rule of line {position.line} stands here again")
 
 
 def _faults(rule: Rule, contract: Contract) -> Iterator[Fault]:
     kind = RULE_TYPES.get(rule.name)
     if kind is None:
-        yield Fault(rule.place, f"{rule.name} is no rule type{_meant(rule.name, RULE_TYPES)}")
-    elif kind.verdict != "supported":
-        yield Fault(rule.place, f"{rule.name} is refused ({kind.verdict}): {kind.reason}; {kind.instead}")
+        yield Fault(rule.position, f"{rule.name} is no rule type{_meant(rule.name, RULE_TYPES)}")
+    elif kind.support != "supported":
+        yield Fault(rule.position, f"{rule.name} is refused ({kind.support}): {kind.reason}; {kind.instead}")
     else:
         yield from _of_the_form(rule, kind)
         yield from _of_the_columns(rule, kind, contract)
@@ -60,19 +60,21 @@ def _of_the_form(rule: Rule, kind: RuleType) -> Iterator[Fault]:
     several = kind.parameters == ("columns",)
     if not (len(rule.parameters) >= 1 if several else len(rule.parameters) == len(kind.parameters)):
         wanted = "one or more columns" if several else _counted(kind)
-        yield Fault(rule.place, f"{rule.name} takes {wanted} in front of its condition, found {len(rule.parameters)}")
+        yield Fault(
+            rule.position, f"{rule.name} takes {wanted} in front of its condition, found {len(rule.parameters)}"
+        )
     for parameter in rule.parameters:
         if parameter.connector:
-            yield Fault(parameter.place, f"{rule.name} takes no `{parameter.connector}` between its parameters")
+            yield Fault(parameter.position, f"{rule.name} takes no `{parameter.connector}` between its parameters")
     if (rule.condition is None) != (kind.takes == "nothing"):
-        place = rule.condition.place if rule.condition else rule.place
-        yield Fault(place, f"{rule.name} takes {_DESCRIBED[kind.takes]}")
+        position = rule.condition.position if rule.condition else rule.position
+        yield Fault(position, f"{rule.name} takes {_DESCRIBED[kind.takes]}")
     elif rule.condition is not None:
         yield from _of_the_condition(rule.name, kind, rule.condition)
     if rule.where is not None and not kind.where:
-        yield Fault(rule.where_place, f"{rule.name} takes no `where`")
+        yield Fault(rule.where_position, f"{rule.name} takes no `where`")
     for tag in rule.tags:
-        yield Fault(tag.place, forms.WITH)
+        yield Fault(tag.position, forms.WITH)
 
 
 def _counted(kind: RuleType) -> str:
@@ -81,17 +83,17 @@ def _counted(kind: RuleType) -> str:
 
 def _of_the_condition(name: str, kind: RuleType, condition: Condition) -> Iterator[Fault]:
     if condition.has("call"):
-        yield Fault(condition.place, forms.DYNAMIC)
+        yield Fault(condition.position, forms.DYNAMIC)
         return
     if condition.has("arithmetic", "constant"):
-        yield Fault(condition.place, "arithmetic and constants are not supported; write the value itself")
+        yield Fault(condition.position, "arithmetic and constants are not supported; write the value itself")
         return
     families = {"number": ("number",), "duration": ("duration",), "type": ("text",), "nothing": ()}
     accepted = families.get(kind.takes, ("number", "text", "date", "null"))
     if condition.family not in accepted:
-        yield Fault(condition.place, f"{name} takes {_DESCRIBED[kind.takes]}, found `{condition}`")
+        yield Fault(condition.position, f"{name} takes {_DESCRIBED[kind.takes]}, found `{condition}`")
     elif _is_empty(condition):
-        yield Fault(condition.place, f"no value is {condition}: the lower bound comes first, and both are excluded")
+        yield Fault(condition.position, f"no value is {condition}: the lower bound comes first, and both are excluded")
     elif kind.takes == "number":
         yield from _of_the_bounds(name, kind, condition)
 
@@ -105,18 +107,18 @@ def _is_empty(condition: Condition) -> bool:
 
 def _of_the_bounds(name: str, kind: RuleType, condition: Condition) -> Iterator[Fault]:
     if condition.has("null"):
-        yield Fault(condition.place, f"{name} is never NULL; compare it with a number")
+        yield Fault(condition.position, f"{name} is never NULL; compare it with a number")
         return
     told = [operand.text for operand in condition.operands]
     values = [float(text) for text in told]
     beyond = [text for text, value in zip(told, values, strict=True) if not kind.low <= value <= kind.high]
     if beyond:
         bounds = f"{kind.low:g} or more" if isinf(kind.high) else f"between {kind.low:g} and {kind.high:g}"
-        yield Fault(condition.place, f"{name} is {bounds}, so a comparison with {', '.join(beyond)} says nothing")
+        yield Fault(condition.position, f"{name} is {bounds}, so a comparison with {', '.join(beyond)} says nothing")
     elif (condition.operator, values[0]) in ((">", kind.high), ("<", kind.low)):
-        yield Fault(condition.place, f"{name} {condition} never holds")
+        yield Fault(condition.position, f"{name} {condition} never holds")
     elif (condition.operator, values[0]) in ((">=", kind.low), ("<=", kind.high)):
-        yield Fault(condition.place, f"{name} {condition} always holds")
+        yield Fault(condition.position, f"{name} {condition} always holds")
 
 
 def _of_the_columns(rule: Rule, kind: RuleType, contract: Contract) -> Iterator[Fault]:
@@ -130,7 +132,7 @@ def _of_the_columns(rule: Rule, kind: RuleType, contract: Contract) -> Iterator[
     for name in columns_of(rule.where or ""):
         if name.lower() not in known:
             message = f"`where` names {name}, which {contract.contract} lacks{_meant(name, columns)}"
-            yield Fault(rule.where_place, message)
+            yield Fault(rule.where_position, message)
 
 
 def _of_the_column(
@@ -138,11 +140,11 @@ def _of_the_column(
 ) -> Iterator[Fault]:
     column = columns.get(parameter.text)
     if column is None:
-        yield Fault(parameter.place, f"{parameter.text} is no column of {contract}{_meant(parameter.text, columns)}")
+        yield Fault(parameter.position, f"{parameter.text} is no column of {contract}{_meant(parameter.text, columns)}")
     elif not forms.fits(role, column):
-        yield Fault(parameter.place, f"{rule.name} takes a {role}, but {column.name} is {column.type} in {contract}")
+        yield Fault(parameter.position, f"{rule.name} takes a {role}, but {column.name} is {column.type} in {contract}")
     elif forms.is_nested(column) and rule.name in ("Completeness", "IsComplete"):
-        yield Fault(parameter.place, f"{rule.name} cannot look into {column.name}, which is {column.type}")
+        yield Fault(parameter.position, f"{rule.name} cannot look into {column.name}, which is {column.type}")
 
 
 def _meant(name: str, known: Iterable[str]) -> str:

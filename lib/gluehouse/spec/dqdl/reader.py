@@ -86,18 +86,18 @@ class _Reader(Cursor):
 
     def chain(self, operator: Literal["and", "or"], part: Callable[[], Rule | Composite]) -> Rule | Composite:
         """Parts between one operator; `and` binds closer than `or`, as in the grammar."""
-        place = self.here.place
+        position = self.here.position
         parts = [part()]
         while self.meets(operator, operator.upper()):
             self.take()
             parts.append(part() if self.meets("(") else self.fail(f"`(` after {operator}, as in (RULE) and (RULE)"))
-        return parts[0] if len(parts) == 1 else Composite(operator, tuple(parts), place)
+        return parts[0] if len(parts) == 1 else Composite(operator, tuple(parts), position)
 
     def part(self, depth: int) -> Rule | Composite:
         if not self.meets("("):
             rule = self.rule()
             if self.meets("and", "AND", "or", "OR"):
-                self.refuse("each rule of a composite stands in parentheses: (RULE) and (RULE)", rule.place)
+                self.refuse("each rule of a composite stands in parentheses: (RULE) and (RULE)", rule.position)
             return rule
         if depth == DEEPEST:
             self.refuse(f"rules are nested deeper than {DEEPEST} parentheses")
@@ -118,7 +118,7 @@ class _Reader(Cursor):
         compared = None
         if self.meets(*COMPARISONS, "!", "not", "between", "in", "matches"):
             compared = condition(self)
-        place, where = self.here.place, self.where()
+        position, where = self.here.position, self.where()
         tags = []
         while self.meets("with"):
             tags.append(self.tag())
@@ -126,18 +126,18 @@ class _Reader(Cursor):
             self.refuse("`where` stands before `with`")
         if self.meets("labels"):
             self.refuse("labels are known to Glue only; leave them out")
-        return Rule(name.text, tuple(parameters), compared, where, tuple(tags), name.place, place)
+        return Rule(name.text, tuple(parameters), compared, where, tuple(tags), name.position, position)
 
     def parameter(self) -> Parameter | None:
-        place, connector = self.here.place, ""
+        position, connector = self.here.position, ""
         if self.meets("of", "OF", "and", "AND") and (self.next.kind == "text" or is_name(self.next)):
             if self.next.text in RULE_TYPES:
                 self.refuse("each rule of a composite stands in parentheses: (RULE) and (RULE)")
             connector = self.take().text
         if self.here.kind == "text":
-            return Parameter(self.take().text[1:-1], True, connector, place)
+            return Parameter(self.take().text[1:-1], True, connector, position)
         if self.here_is_name and self.here.text != "labels":
-            return Parameter(self.take().text, False, connector, place)
+            return Parameter(self.take().text, False, connector, position)
         if self.meets("$"):
             self.refuse("constants are not supported; write the value where it is used")
         return None
@@ -146,11 +146,11 @@ class _Reader(Cursor):
         if not self.meets("where"):
             return None
         self.take()
-        place = self.here.place
+        position = self.here.position
         text = self.expect_kind("text", 'a condition in quotes, as in where "amount > 0"').text[1:-1]
-        return text if text.strip() else self.refuse("`where` has no condition", place)
+        return text if text.strip() else self.refuse("`where` has no condition", position)
 
     def tag(self) -> Tag:
-        place = self.take().place
+        position = self.take().position
         name = self.expect_kind("word", "`threshold` after `with`").text
-        return Tag(name, condition(self), place)
+        return Tag(name, condition(self), position)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gluehouse.spec.dqdl.tokens import Fault, Place
+from gluehouse.spec.dqdl.tokens import Fault, Position
 
 Operator = Literal["=", "!=", ">", ">=", "<", "<=", "between", "not between", "in", "not in", "matches", "not matches"]
 OperandKind = Literal[
@@ -39,7 +39,7 @@ class Operand:
 class Condition:
     operator: Operator
     operands: tuple[Operand, ...]
-    place: Place = field(default=Place(), compare=False)
+    position: Position = field(default=Position(), compare=False)
 
     def __str__(self) -> str:
         if self.operator.endswith("between"):
@@ -65,7 +65,7 @@ class Parameter:
     text: str
     quoted: bool = True
     connector: str = ""
-    place: Place = field(default=Place(), compare=False)
+    position: Position = field(default=Position(), compare=False)
 
     def __str__(self) -> str:
         told = f'"{self.text}"' if self.quoted else self.text
@@ -78,7 +78,7 @@ class Tag:
 
     name: str
     condition: Condition
-    place: Place = field(default=Place(), compare=False)
+    position: Position = field(default=Position(), compare=False)
 
     def __str__(self) -> str:
         return f"with {self.name} {self.condition}"
@@ -93,8 +93,8 @@ class Rule:
     condition: Condition | None = None
     where: str | None = None
     tags: tuple[Tag, ...] = ()
-    place: Place = field(default=Place(), compare=False)
-    where_place: Place = field(default=Place(), compare=False)
+    position: Position = field(default=Position(), compare=False)
+    where_position: Position = field(default=Position(), compare=False)
 
     def __str__(self) -> str:
         where = () if self.where is None else (f'where "{self.where}"',)
@@ -111,7 +111,7 @@ class Composite:
 
     operator: Literal["and", "or"]
     rules: tuple[Rule | Composite, ...]
-    place: Place = field(default=Place(), compare=False)
+    position: Position = field(default=Position(), compare=False)
 
     def __str__(self) -> str:
         return f" {self.operator} ".join(f"({rule})" for rule in self.rules)

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-Verdict = Literal["supported", "differs", "unsupported", "glue-only"]
+Support = Literal["supported", "differs", "unsupported", "glue-only"]
 Role = Literal["column", "number column", "text column", "date or timestamp column", "columns", "pattern", "aggregate"]
 Takes = Literal["nothing", "number", "values", "duration", "type"]
 
@@ -23,7 +23,7 @@ class RuleType:
     ``limits`` tells which forms of a supported type are refused; ``reason`` and ``instead`` belong to other verdicts.
     """
 
-    verdict: Verdict = "supported"
+    support: Support = "supported"
     parameters: tuple[Role, ...] = ()
     takes: Takes = "number"
     where: bool = False

@@ -1,4 +1,4 @@
-"""The words of a DQDL text, each with its place.
+"""The words of a DQDL text, each with its position.
 
 Source: CommonLexerRules.g4 of software.amazon.glue:dqdl, which PyDeequ parses with. As there, a date, a time and
 ``now()`` are words of their own, a comment ends with a line break, and a carriage return is no blank.
@@ -36,7 +36,7 @@ _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 @dataclass(frozen=True, order=True)
-class Place:
+class Position:
     """Line and column of a text, both from 1."""
 
     line: int = 1
@@ -47,7 +47,7 @@ class Place:
 class Fault:
     """What is wrong at one place of a text, and what would be accepted."""
 
-    place: Place
+    position: Position
     message: str
 
 
@@ -55,7 +55,7 @@ class Fault:
 class Token:
     kind: Kind
     text: str
-    place: Place
+    position: Position
 
     def __str__(self) -> str:
         return "the end of the text" if self.kind == "end" else f"`{self.text}`"
@@ -63,19 +63,19 @@ class Token:
 
 def tokenise(text: str) -> Iterator[Token]:
     """Every word of the text without blanks and comments, and one of kind ``end`` after the last."""
-    place = Place()
+    position = Position()
     for found in _WORD.finditer(text):
         kind, word = str(found.lastgroup), found.group()
         if kind == "word" and _NUMBER.fullmatch(word):
             kind = "number"
         if kind != "blank":
-            yield Token(kind, word, place)  # type: ignore[arg-type]
-        place = _after(place, word)
-    yield Token("end", "", place)
+            yield Token(kind, word, position)  # type: ignore[arg-type]
+        position = _after(position, word)
+    yield Token("end", "", position)
 
 
-def _after(place: Place, word: str) -> Place:
+def _after(position: Position, word: str) -> Position:
     breaks = word.count("\n")
     if not breaks:
-        return Place(place.line, place.column + len(word))
-    return Place(place.line + breaks, len(word) - word.rindex("\n"))
+        return Position(position.line, position.column + len(word))
+    return Position(position.line + breaks, len(word) - word.rindex("\n"))
