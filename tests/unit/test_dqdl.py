@@ -173,7 +173,7 @@ def test_a_form_that_is_judged_otherwise_here_is_refused_with_its_reason(rule: s
     [
         ("RowCuont > 10", "2:1 RowCuont is no rule type; did you mean RowCount?"),
         ("rowcount > 10", "2:1 rowcount is no rule type; did you mean RowCount?"),
-        ("Nonsense > 10", "2:1 Nonsense is no rule type"),
+        ("Nonsense > 10", "2:1 Nonsense is no rule type; docs/quality.md lists them"),
         ('IsComplete "notes"', "2:12 notes is no column of orders.v1; did you mean note?"),
         ('IsComplete "Note"', "2:12 Note is no column of orders.v1; did you mean note?"),
         (
@@ -336,24 +336,26 @@ def test_gluehouse_check_tells_the_file_line_and_column_of_each_rule_that_is_wro
     quality = f"quality:\n{rules}  warn: 'Rules = [ Nope ]'\n"
     assert refusal(checkout, quality) == [
         f"{PIPELINE}:27:12: quality.rules: Mean takes a number column, but tz is string in airports_curated.v1",
-        f"{PIPELINE}:29:20: quality.warn: Nope is no rule type",
+        f"{PIPELINE}:29:20: quality.warn: Nope is no rule type; docs/quality.md lists them",
     ]
 
 
 @pytest.mark.parametrize("style", [">", ">-"])
 def test_a_folded_text_is_told_by_its_key_and_the_place_in_the_text(checkout: Path, style: str) -> None:
     quality = f"quality:\n  rules: {style}\n    Rules = [ RowCount > 1,\n    Nope ]\n"
-    assert refusal(checkout, quality) == [
-        f"{PIPELINE}:23: quality.rules: Nope is no rule type (line 1, column 25 of the text)"
-    ]
+    message = "Nope is no rule type; docs/quality.md lists them (line 1, column 25 of the text)"
+    assert refusal(checkout, quality) == [f"{PIPELINE}:23: quality.rules: {message}"]
 
 
 @pytest.mark.parametrize(
     ("written", "place"),
     [
-        ('"Rules = [ Nope ]"', "23:21: quality.rules: Nope is no rule type"),
-        ('"\\x52ules = [ Nope ]"', "23: quality.rules: Nope is no rule type (line 1, column 11 of the text)"),
-        ("Rules = [ Nope ]", "23:20: quality.rules: Nope is no rule type"),
+        ('"Rules = [ Nope ]"', "23:21: quality.rules: Nope is no rule type; docs/quality.md lists them"),
+        (
+            '"\\x52ules = [ Nope ]"',
+            "23: quality.rules: Nope is no rule type; docs/quality.md lists them (line 1, column 11 of the text)",
+        ),
+        ("Rules = [ Nope ]", "23:20: quality.rules: Nope is no rule type; docs/quality.md lists them"),
         ('""', "23:11: quality.rules: expected `Rules`, found the end of the text"),
     ],
 )
@@ -450,3 +452,32 @@ def test_the_rule_types_are_those_that_the_pinned_parser_knows() -> None:
     assert {name for name, kind in supported.items() if kind.where} == {
         name for name in supported if known[name].get("is_where_clause_supported")
     }
+
+
+def test_the_table_of_the_documents_is_the_table_of_the_code() -> None:
+    table = (ROOT / "docs/quality.md").read_text("utf-8").partition("## Which rule types work")[2]
+    rows = re.findall(r"^\| `(\w+)` \| (\S+) \| (\S+) \| (.+) \|$", table, re.M)
+    assert [name for name, *_ in rows] == sorted(RULE_TYPES)
+    for name, support, where, told_there in rows:
+        kind = RULE_TYPES[name]
+        usable = kind.support == "supported"
+        expected = (kind.limits or "in every form") if usable else f"{kind.reason}; {kind.instead}"
+        takes_where = ("yes" if kind.where else "no") if usable else "-"
+        assert (name, support, where, told_there.replace("\\|", "|")) == (name, kind.support, takes_where, expected)
+
+
+def test_the_rules_of_the_documents_are_told_as_they_say(tmp_path: Path) -> None:
+    readme, page = ((ROOT / name).read_text("utf-8") for name in ("README.md", "docs/quality.md"))
+    for path, content in re.findall(r"`(config/[^`]+\.yaml)`:\n\n```yaml\n(.*?)^```", readme, re.M | re.S):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text(content, "utf-8")
+    right, wrong = re.findall(r"^```yaml\n(quality:.*?)^```", page, re.M | re.S)
+    file = tmp_path / "config/pipelines/orders.yaml"
+    head, publish = re.split(r"quality:.*(?=publish:)", file.read_text("utf-8"), flags=re.S)
+    file.write_text(head + right + publish, "utf-8")
+    assert list(compile_all(tmp_path)) == ["orders"]
+    file.write_text(head + wrong + publish, "utf-8")
+    with pytest.raises(ConfigError) as refused:
+        compile_all(tmp_path)
+    lines = [line.strip().removeprefix(f"{tmp_path}/") for line in str(refused.value).splitlines()[1:-1]]
+    assert lines == re.findall(r"^config/pipelines/orders\.yaml:.*$", page, re.M)

@@ -46,7 +46,8 @@ def _repeated(reading: Reading) -> Iterator[Fault]:
 def _faults(rule: Rule, contract: Contract) -> Iterator[Fault]:
     kind = RULE_TYPES.get(rule.name)
     if kind is None:
-        yield Fault(rule.position, f"{rule.name} is no rule type{_meant(rule.name, RULE_TYPES)}")
+        meant = _meant(rule.name, RULE_TYPES) or "; docs/quality.md lists them"
+        yield Fault(rule.position, f"{rule.name} is no rule type{meant}")
     elif kind.support != "supported":
         yield Fault(rule.position, f"{rule.name} is refused ({kind.support}): {kind.reason}; {kind.instead}")
     else:
