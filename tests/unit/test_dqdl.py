@@ -78,6 +78,7 @@ ACCEPTED = [
     'IsComplete "note"',
     'IsPrimaryKey "id" "line"',
     "IsPrimaryKey id",
+    'IsPrimaryKey "note"',
     'IsUnique "id"',
     'Mean "rate" not between -5 and 5',
     "RowCount > 10",
@@ -206,8 +207,12 @@ def test_a_form_that_is_judged_otherwise_here_is_refused_with_its_reason(rule: s
         ("RowCount >= 0", "2:10 RowCount >= 0 always holds"),
         ("RowCount > -1", "2:10 RowCount is 0 or more, so a comparison with -1 says nothing"),
         (
+            "RowCount not between 5 and 5",
+            "2:10 every value is not between 5 and 5; the lower bound comes first and is the lesser",
+        ),
+        (
             "RowCount between 9 and 3",
-            "2:10 no value is between 9 and 3: the lower bound comes first, and both are excluded",
+            "2:10 no value is between 9 and 3; the lower bound comes first and is the lesser",
         ),
         ('ColumnValues "note" > 3', "2:21 compares with a number, but note is string in the contract"),
         ('ColumnValues "paid" in [1]', "2:21 compares with a number, but paid is boolean in the contract"),
@@ -270,6 +275,18 @@ def test_what_cannot_be_meant_is_told_at_its_place(rule: str, message: str) -> N
             ["1:1 constants are not supported (names); write the value where it is used"],
         ),
         ("Analyzers = [ RowCount ]", ["1:1 the section Analyzers has no effect here; write Rules = [ … ] alone"]),
+        ("Rules = [   \n  # a comment\n\n   Nope > 1 ]", ["4:4 Nope is no rule type; docs/quality.md lists them"]),
+        (
+            'Rules = [ IsUnique "a\n b", Nope > 1 ]',
+            ["1:20 a\n b is no column of orders.v1", "2:6 Nope is no rule type; docs/quality.md lists them"],
+        ),
+        (
+            "Rules = [ ColumnCount in [1, , 2], RowCount 1 ]",
+            [
+                "1:30 expected a number, a date, a duration or a text, found `,`",
+                "1:45 expected `,` or `]` after a rule, found `1`",
+            ],
+        ),
         ("Rules = [ ]", ["1:1 there is no rule; write one, or leave the key out"]),
     ],
 )

@@ -58,10 +58,8 @@ class Cursor:
     def refuse(self, message: str, position: Position | None = None) -> NoReturn:
         raise UnreadError(Fault(position or self.here.position, message))
 
-    def rewind(self, start: int) -> int:
-        """Back to ``start``; answers where the cursor was."""
-        failed, self._at = self._at, start
-        return failed
+    def rewind(self, start: int) -> None:
+        self._at = start
 
     @property
     def here_is_name(self) -> bool:

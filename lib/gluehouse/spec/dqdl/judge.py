@@ -94,7 +94,8 @@ def _of_the_condition(name: str, kind: RuleType, condition: Condition) -> Iterat
     if condition.family not in accepted:
         yield Fault(condition.position, f"{name} takes {_DESCRIBED[kind.takes]}, found `{condition}`")
     elif _is_empty(condition):
-        yield Fault(condition.position, f"no value is {condition}: the lower bound comes first, and both are excluded")
+        who = "every" if condition.operator.startswith("not") else "no"
+        yield Fault(condition.position, f"{who} value is {condition}; the lower bound comes first and is the lesser")
     elif kind.takes == "number":
         yield from _of_the_bounds(name, kind, condition)
 

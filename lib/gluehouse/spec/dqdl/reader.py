@@ -74,10 +74,9 @@ class _Reader(Cursor):
 
     def skip(self, start: int) -> None:
         """On to the comma or bracket that ends the rule which began at ``start``, so that the next one is read too."""
-        depth, failed = 0, self.rewind(start)
-        while self.here.kind != "end":
-            if self.at >= failed and depth == 0 and self.meets(",", "]"):
-                return
+        self.rewind(start)
+        depth = 0
+        while self.here.kind != "end" and not (depth == 0 and self.meets(",", "]")):
             depth = max(0, depth + self.meets("(", "[") - self.meets(")", "]"))
             self.take()
 
