@@ -73,7 +73,7 @@ ACCEPTED = [
     'ColumnValues "changed" >= "2024-01-01"',
     'Completeness "note" >= 0.95 where "status = \'paid\' and amount > -1"',
     'DataFreshness "changed" <= 24 hours',
-    'DistinctValuesCount "status" in [3, 4]',
+    'DistinctValuesCount "tags" in [3, 4]',
     'Entropy "status" > 1',
     'IsComplete "note"',
     'IsPrimaryKey "id" "line"',
@@ -158,7 +158,8 @@ LIMITS = [
     ("RowCount > avg(last(10)) * 2", "dynamic operands are refused (glue-only)"),
     ("RowCount > 2 * 50", "write the value itself"),
     ('ColumnValues "status" in $allowed', "write the value itself"),
-    ('Completeness "tags" > 0.5', "cannot look into tags"),
+    ('Completeness "tags" > 0.5', "takes a column that is not nested, but tags is array<string>"),
+    ('IsPrimaryKey "tags"', "takes a column that is not nested, but tags is array<string>"),
 ]
 
 
@@ -181,9 +182,9 @@ def test_a_form_that_is_judged_otherwise_here_is_refused_with_its_reason(rule: s
             'IsUnique "note" where "stauts = 1"',
             "2:17 `where` names stauts, which orders.v1 lacks; did you mean status?",
         ),
-        ('IsUnique "note" "id"', "2:1 IsUnique takes a column in front of its condition, found 2"),
-        ('RowCount "id" > 100', "2:1 RowCount takes no parameter in front of its condition, found 1"),
-        ("IsPrimaryKey", "2:1 IsPrimaryKey takes one or more columns in front of its condition, found 0"),
+        ('IsUnique "note" "id"', "2:1 IsUnique takes one parameter, found 2"),
+        ('RowCount "id" > 100', "2:1 RowCount takes no parameter, found 1"),
+        ("IsPrimaryKey", "2:1 IsPrimaryKey takes one or more columns, found 0"),
         ('IsPrimaryKey of "id"', "2:14 IsPrimaryKey takes no `of` between its parameters"),
         ('IsComplete "note" > 0.5', "2:19 IsComplete takes nothing after its parameters"),
         ("RowCount", "2:1 RowCount takes a condition on a number, such as > 0"),

@@ -39,6 +39,7 @@ def is_nested(column: Column) -> bool:
 def fits(role: str, column: Column) -> bool:
     """Whether a column's type is one that a parameter of this role takes."""
     fitting: dict[str, Callable[[Column], bool]] = {
+        "column that is not nested": lambda one: not is_nested(one),
         "number column": is_number,
         "text column": lambda one: one.type == "string",
         "date or timestamp column": lambda one: one.type in ("date", "timestamp"),

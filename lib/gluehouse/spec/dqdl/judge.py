@@ -10,7 +10,7 @@ from gluehouse.spec.contract import Column, Contract
 from gluehouse.spec.dqdl import forms
 from gluehouse.spec.dqdl.reader import read
 from gluehouse.spec.dqdl.rules import Condition, Parameter, Reading, Rule
-from gluehouse.spec.dqdl.support import RULE_TYPES, RuleType, Takes
+from gluehouse.spec.dqdl.support import RULE_TYPES, Role, RuleType, Takes
 from gluehouse.spec.dqdl.tokens import Fault, Position
 from gluehouse.spec.dqdl.where import columns_of
 
@@ -59,11 +59,13 @@ def _faults(rule: Rule, contract: Contract) -> Iterator[Fault]:
 def _of_the_form(rule: Rule, kind: RuleType) -> Iterator[Fault]:
     """What can be told without a contract: the number of parameters, condition, where, with."""
     several = kind.parameters == ("columns",)
-    if not (len(rule.parameters) >= 1 if several else len(rule.parameters) == len(kind.parameters)):
-        wanted = "one or more columns" if several else _counted(kind)
-        yield Fault(
-            rule.position, f"{rule.name} takes {wanted} in front of its condition, found {len(rule.parameters)}"
+    if not (rule.parameters if several else len(rule.parameters) == len(kind.parameters)):
+        wanted = (
+            "one or more columns"
+            if several
+            else ("no parameter", "one parameter", "two parameters")[len(kind.parameters)]
         )
+        yield Fault(rule.position, f"{rule.name} takes {wanted}, found {len(rule.parameters)}")
     for parameter in rule.parameters:
         if parameter.connector:
             yield Fault(parameter.position, f"{rule.name} takes no `{parameter.connector}` between its parameters")
@@ -76,10 +78,6 @@ def _of_the_form(rule: Rule, kind: RuleType) -> Iterator[Fault]:
         yield Fault(rule.where_position, f"{rule.name} takes no `where`")
     for tag in rule.tags:
         yield Fault(tag.position, forms.WITH)
-
-
-def _counted(kind: RuleType) -> str:
-    return " and ".join(f"a {role}" for role in kind.parameters) or "no parameter"
 
 
 def _of_the_condition(name: str, kind: RuleType, condition: Condition) -> Iterator[Fault]:
@@ -125,7 +123,8 @@ def _of_the_bounds(name: str, kind: RuleType, condition: Condition) -> Iterator[
 
 def _of_the_columns(rule: Rule, kind: RuleType, contract: Contract) -> Iterator[Fault]:
     columns = {column.name: column for column in contract.columns}
-    roles = kind.parameters * len(rule.parameters) if kind.parameters == ("columns",) else kind.parameters
+    each: tuple[Role, ...] = ("column that is not nested",) * len(rule.parameters)
+    roles = each if kind.parameters == ("columns",) else kind.parameters
     for role, parameter in zip(roles, rule.parameters, strict=False):
         if role not in ("pattern", "aggregate"):
             yield from _of_the_column(rule, role, parameter, columns, contract.contract)
@@ -138,15 +137,13 @@ def _of_the_columns(rule: Rule, kind: RuleType, contract: Contract) -> Iterator[
 
 
 def _of_the_column(
-    rule: Rule, role: str, parameter: Parameter, columns: dict[str, Column], contract: str
+    rule: Rule, role: Role, parameter: Parameter, columns: dict[str, Column], contract: str
 ) -> Iterator[Fault]:
     column = columns.get(parameter.text)
     if column is None:
         yield Fault(parameter.position, f"{parameter.text} is no column of {contract}{_meant(parameter.text, columns)}")
     elif not forms.fits(role, column):
         yield Fault(parameter.position, f"{rule.name} takes a {role}, but {column.name} is {column.type} in {contract}")
-    elif forms.is_nested(column) and rule.name in ("Completeness", "IsComplete"):
-        yield Fault(parameter.position, f"{rule.name} cannot look into {column.name}, which is {column.type}")
 
 
 def _meant(name: str, known: Iterable[str]) -> str:

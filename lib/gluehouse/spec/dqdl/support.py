@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 Support = Literal["supported", "differs", "unsupported", "glue-only"]
-Role = Literal["column", "number column", "text column", "date or timestamp column", "columns", "pattern", "aggregate"]
+Role = Literal[
+    "column", "column that is not nested", "number column", "text column", "date or timestamp column", "columns",
+    "pattern", "aggregate",
+]  # fmt: skip
 Takes = Literal["nothing", "number", "values", "duration", "type"]
 
 
@@ -34,8 +37,8 @@ class RuleType:
     instead: str = ""
 
 
-def _share(limits: str = "") -> RuleType:
-    return RuleType(parameters=("column",), where=True, low=0, high=1, limits=limits)
+def _share(limits: str = "no columns of nested types") -> RuleType:
+    return RuleType(parameters=("column that is not nested",), where=True, low=0, high=1, limits=limits)
 
 
 def _about(role: Role, low: float = -math.inf) -> RuleType:
@@ -87,7 +90,7 @@ RULE_TYPES: dict[str, RuleType] = {
         where=True,
         limits="no `with threshold`, no `not matches`, no `|` outside of parentheses; days, not times of day",
     ),
-    "Completeness": _share("no columns of nested types"),
+    "Completeness": _share(),
     "CustomSql": RuleType(
         "unsupported",
         reason="it reads a view named primary, which the run does not make",
@@ -103,20 +106,29 @@ RULE_TYPES: dict[str, RuleType] = {
     "Distribution": _ANALYZER,
     "AllStatistics": _ANALYZER,
     "DuplicateRowCount": _NOT_IN_AWS,
-    "Entropy": _about("column", low=0),
+    "Entropy": RuleType(
+        parameters=("column that is not nested",), where=True, low=0, limits="no columns of nested types"
+    ),
     "FileFreshness": _FILES,
     "FileMatch": _FILES,
     "FileSize": _FILES,
     "FileUniqueness": _FILES,
     "InterquartileRange": _NOT_IN_AWS,
-    "IsComplete": RuleType(parameters=("column",), takes="nothing", where=True, limits="no columns of nested types"),
+    "IsComplete": RuleType(
+        parameters=("column that is not nested",), takes="nothing", where=True, limits="no columns of nested types"
+    ),
     "IsPrimaryKey": RuleType(
         parameters=("columns",),
         takes="nothing",
         where=True,
-        limits="several columns only where the output contract says `nullable: false` for each",
+        limits="no columns of nested types; several only where the output contract says `nullable: false` for each",
     ),
-    "IsUnique": RuleType(parameters=("column",), takes="nothing", where=True, limits="one column"),
+    "IsUnique": RuleType(
+        parameters=("column that is not nested",),
+        takes="nothing",
+        where=True,
+        limits="one column, of no nested type",
+    ),
     "Kurtosis": _NOT_IN_AWS,
     "Mean": _about("number column"),
     "Range": _NOT_IN_AWS,
@@ -128,7 +140,7 @@ RULE_TYPES: dict[str, RuleType] = {
     "StandardDeviation": _about("number column", low=0),
     "Sum": _about("number column"),
     "UniqueValueRatio": _share(),
-    "Uniqueness": _share("one column"),
+    "Uniqueness": _share("one column, of no nested type"),
     "Variance": _NOT_IN_AWS,
     "ZerosCount": _NOT_IN_AWS,
 }
