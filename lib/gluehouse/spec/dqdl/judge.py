@@ -56,19 +56,21 @@ def _faults(rule: Rule, contract: Contract) -> Iterator[Fault]:
         yield from forms.faults(rule, {column.name: column for column in contract.columns})
 
 
-def _of_the_form(rule: Rule, kind: RuleType) -> Iterator[Fault]:
-    """What can be told without a contract: the number of parameters, condition, where, with."""
-    several = kind.parameters == ("columns",)
-    if not (rule.parameters if several else len(rule.parameters) == len(kind.parameters)):
-        wanted = (
-            "one or more columns"
-            if several
-            else ("no parameter", "one parameter", "two parameters")[len(kind.parameters)]
-        )
+def _of_the_parameters(rule: Rule, kind: RuleType) -> Iterator[Fault]:
+    wanted = ("no parameter", "one parameter", "two parameters")[len(kind.parameters)]
+    fits = len(rule.parameters) == len(kind.parameters)
+    if kind.parameters == ("columns",):
+        wanted, fits = "one or more columns", len(rule.parameters) > 0
+    if not fits:
         yield Fault(rule.position, f"{rule.name} takes {wanted}, found {len(rule.parameters)}")
     for parameter in rule.parameters:
         if parameter.connector:
             yield Fault(parameter.position, f"{rule.name} takes no `{parameter.connector}` between its parameters")
+
+
+def _of_the_form(rule: Rule, kind: RuleType) -> Iterator[Fault]:
+    """What can be told without a contract: the number of parameters, condition, where, with."""
+    yield from _of_the_parameters(rule, kind)
     if (rule.condition is None) != (kind.takes == "nothing"):
         position = rule.condition.position if rule.condition else rule.position
         yield Fault(position, f"{rule.name} takes {_DESCRIBED[kind.takes]}")
@@ -123,8 +125,8 @@ def _of_the_bounds(name: str, kind: RuleType, condition: Condition) -> Iterator[
 
 def _of_the_columns(rule: Rule, kind: RuleType, contract: Contract) -> Iterator[Fault]:
     columns = {column.name: column for column in contract.columns}
-    each: tuple[Role, ...] = ("column that is not nested",) * len(rule.parameters)
-    roles = each if kind.parameters == ("columns",) else kind.parameters
+    each: Role = "column that is not nested"
+    roles = [each for _ in rule.parameters] if kind.parameters == ("columns",) else kind.parameters
     for role, parameter in zip(roles, rule.parameters, strict=False):
         if role not in ("pattern", "aggregate"):
             yield from _of_the_column(rule, role, parameter, columns, contract.contract)
