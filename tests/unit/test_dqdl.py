@@ -436,7 +436,7 @@ joined = st.recursive(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(joined, min_size=1, max_size=3))
 def test_rules_that_are_printed_and_read_again_are_the_same_rules(printed: list[Rule | Composite]) -> None:
     assert read(str(Reading(tuple(printed)))) == Reading(tuple(printed))
@@ -447,7 +447,7 @@ not in between and or of with where matches threshold labels RowCount IsComplete
 fragments = st.sampled_from([*WORDS.split(), "\n"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=60) | st.lists(fragments, max_size=40).map(lambda words: "Rules = [ " + " ".join(words)))
 def test_no_text_makes_the_check_raise_anything(text: str) -> None:
     for fault in judge(text, CONTRACT):
