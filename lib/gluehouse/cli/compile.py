@@ -12,8 +12,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gluehouse.cli.documents import Problem, read, refuse
+from gluehouse.cli.documents import Problem, problem_within, read, refuse
 from gluehouse.spec.contract import Contract
+from gluehouse.spec.dqdl.judge import judge
 from gluehouse.spec.pipeline import CompiledPipeline, PipelineSpec
 
 Overrides = Mapping[str, Mapping[str, Any]]
@@ -92,6 +93,9 @@ def _compile(
             sql[spec.process.sql] = path.read_text(encoding="utf-8")
         else:
             problems.append(Problem(file, 1, "process.sql", f"names {path.relative_to(root)}, which is no file"))
+    output = contracts.get(spec.output_contract or spec.contract)
+    if output is not None:
+        problems += _wrong_rules(file, spec, output)
     if problems:
         return problems
     try:
@@ -105,6 +109,16 @@ def _compile(
     except ValidationError as error:
         return [Problem(file, 1, "", found["msg"].removeprefix("Value error, ")) for found in error.errors()]
     return pipeline.sealed()
+
+
+def _wrong_rules(file: Path, spec: PipelineSpec, contract: Contract) -> list[Problem]:
+    """What PyDeequ would refuse, or judge otherwise than Glue, in the dataset rules of either severity."""
+    return [
+        problem_within(file, f"quality.{severity}", text, fault.position.line, fault.position.column, fault.message)
+        for severity in ("rules", "warn")
+        if (text := getattr(spec.quality, severity)) is not None
+        for fault in judge(text, contract)
+    ]
 
 
 def _clashes(root: Path, compiled: Mapping[str, CompiledPipeline]) -> list[Problem]:

@@ -17,15 +17,17 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong in a file: where (``line`` from 1, ``path`` dotted), and what would be accepted."""
+    """One thing wrong in a file: where (``line`` and, if known, ``column`` from 1, ``path`` dotted), what to write."""
 
     file: Path
     line: int
     path: str
     message: str
+    column: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.path or 'the file'}: {self.message}"
+        place = f"{self.line}" if self.column is None else f"{self.line}:{self.column}"
+        return f"{self.file}:{place}: {self.path or 'the file'}: {self.message}"
 
 
 def read(file: Path, model: type[Model]) -> Model | list[Problem]:
@@ -43,6 +45,25 @@ def read(file: Path, model: type[Model]) -> Model | list[Problem]:
         return model.model_validate(content)
     except ValidationError as error:
         return [_problem(file, tree, found) for found in error.errors()]
+
+
+def problem_within(file: Path, path: str, text: str, line: int, column: int, message: str) -> Problem:
+    """What is wrong at ``line`` and ``column`` of the text that the file has at ``path``, told by the file's own place.
+
+    Where YAML has folded or escaped the text, or another text than the file's was read, the place in it is told beside.
+    """
+    source = file.read_text(encoding="utf-8")
+    node, first = yaml.compose(source, Loader=_StrictLoader), 1
+    for part in path.split("."):
+        step = _child(node, part)
+        if step is None:
+            break
+        node, first = step
+    if isinstance(node, yaml.ScalarNode) and node.value == text:
+        place = _place_within(source.split("\n"), node, line, column)
+        if place is not None:
+            return Problem(file, place[0], path, message, place[1])
+    return Problem(file, first, path, f"{message} (line {line}, column {column} of the text)")
 
 
 def refuse(problems: list[Problem]) -> None:
@@ -106,3 +127,15 @@ def _child(node: yaml.Node | None, part: int | str) -> tuple[yaml.Node, int] | N
     if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
         return node.value[part], node.value[part].start_mark.line + 1
     return None
+
+
+def _place_within(lines: list[str], node: yaml.ScalarNode, line: int, column: int) -> tuple[int, int] | None:
+    """Where a place of a scalar's text stands in the file, or None where YAML shows it in another form there."""
+    start = node.start_mark
+    if node.style == "|":
+        below, told = start.line + line, node.value.split("\n")[line - 1]
+        shown = lines[below] if below < len(lines) else ""
+        return (below + 1, len(shown) - len(told) + column) if shown.endswith(told) else None
+    indent = start.column + (node.style is not None)
+    as_it_is = lines[start.line].startswith(node.value.rstrip("\n"), indent)
+    return (start.line + 1, indent + column) if as_it_is else None

@@ -1,0 +1,1 @@
+"""DQDL, the language of dataset rules, as a configuration is checked: read, printed and judged without Spark."""
