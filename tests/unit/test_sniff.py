@@ -95,3 +95,16 @@ def test_where_the_header_is_missing_the_row_in_its_place_is_not_repeated() -> N
     with pytest.raises(InputError) as refused:
         look(b"7,Jane Doe\n")
     assert "Jane" not in str(refused.value)
+
+
+def test_a_header_with_an_alias_of_an_agreed_column_is_let_through() -> None:
+    columns = (Column(name="id", type="int"), Column(name="name", type="string", aliases=("title",)))
+    agreed = Contract(contract="towns.v1", columns=columns)
+    head = b"id,title\n1,x"
+    source = FileSource.model_validate({"kind": "file", "format": "csv", "prefix": "a/", "mode": "snapshot"})
+    found = ObjectRef(uri="s3://b/a.csv", size=len(head), etag="e")
+    assert check_looks(found, source, agreed, head, head[-4:]) is None
+    with pytest.raises(InputError, match="lacks day"):
+        check_looks(
+            found, source, Contract(contract="towns.v1", columns=(*columns, Column(name="day", type="date"))), head, b""
+        )

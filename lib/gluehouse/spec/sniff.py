@@ -12,6 +12,7 @@ import zlib
 
 from gluehouse.errors import InputError
 from gluehouse.spec.contract import Contract
+from gluehouse.spec.delivered import differences
 from gluehouse.spec.pipeline import FileSource
 from gluehouse.spec.plan import ObjectRef
 
@@ -89,10 +90,10 @@ def _text(uri: str, source: FileSource, head: bytes) -> str:
 
 
 def _check_header(uri: str, source: FileSource, contract: Contract, text: str) -> None:
-    expected = [name for name in contract.column_names if name not in source.key_columns]
     lines = io.StringIO(text.lstrip("\ufeff"), newline="")
     header = next(csv.reader(lines, delimiter=source.csv.delimiter, quotechar=source.csv.quote), [])
-    missing = [name for name in expected if name not in {column.strip() for column in header}]
+    found = differences(contract, {column.strip(): None for column in header}, source.key_columns)
+    missing = [one.column for one in found if one.kind == "removed" and one.answer == "refuse"]
     if missing:
         # Only the contract's own names: where the header is missing, the first line is a row.
         raise InputError(
