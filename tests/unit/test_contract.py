@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from gluehouse.spec.contract import Column, Contract
@@ -16,7 +19,7 @@ SALES: dict[str, Any] = {
     "contract": "sales.v1",
     "columns": [
         {"name": "id", "type": "bigint", "nullable": False},
-        {"name": "opened", "type": "timestamp", "format": ["dd.MM.yy HH:mm", "yyyy-MM-dd HH:mm"], "zone": "Europe/Paris"},
+        {"name": "opened", "type": "timestamp", "format": ["dd.MM.yy H:mm", "yyyy-MM-dd H:mm"], "zone": "Europe/Paris"},
         {"name": "closed", "type": "timestamp"},
         {"name": "buyer", "type": "string", "pii": "direct", "aliases": ["customer", "Client name"]},
         {"name": "net", "type": "decimal(12,2)"},
@@ -54,7 +57,7 @@ def told_of(column: dict[str, Any]) -> str:
 
 def test_a_contract_says_aliases_pii_formats_and_a_zone_of_its_columns() -> None:
     opened, buyer = contract().column("opened"), contract().column("buyer")
-    assert (opened.formats, opened.zone) == (("dd.MM.yy HH:mm", "yyyy-MM-dd HH:mm"), "Europe/Paris")
+    assert (opened.formats, opened.zone) == (("dd.MM.yy H:mm", "yyyy-MM-dd H:mm"), "Europe/Paris")
     assert (buyer.names, buyer.pii) == (("buyer", "customer", "Client name"), "direct")
     assert Contract.model_validate_json(contract().model_dump_json()) == contract()
 
@@ -218,3 +221,14 @@ def test_no_type_is_wider_than_itself_and_none_both_wider_and_narrower() -> None
 )
 def test_a_type_is_wider_where_it_holds_every_value_without_loss(old: str, new: str, wider: bool) -> None:
     assert is_wider(old, new) is wider
+
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs/contracts.md").read_text("utf-8")
+
+
+def test_the_contract_of_the_page_is_valid_and_the_page_names_every_key_there_is() -> None:
+    block = re.search(r"^```yaml\n(.*?)^```", PAGE, re.M | re.S)
+    assert block is not None
+    assert Contract.model_validate(yaml.safe_load(block[1])).contract == "sales.v1"
+    keys = [*Contract.model_fields, *Column.model_fields, *Evolution.model_fields, "comparison", "severity"]
+    assert [key for key in keys if f"`{key}`" not in PAGE and f"`{key}:" not in PAGE] == []
