@@ -135,10 +135,8 @@ def test_reasons_never_show_the_value(spark) -> None:
 
 
 def delivered(spark: SparkSession, columns: str, *rows: tuple[object, ...]) -> DataFrame:
-    frame = spark.createDataFrame(
-        [(*row, "o", None) for row in rows], f"{columns}, _source_object string, _malformed string"
-    )
-    return frame
+    schema = f"{columns}, _source_object string, _malformed string"
+    return spark.createDataFrame([(*row, "o", None) for row in rows], schema)
 
 
 def agreed(*columns: dict[str, object], **rest: object) -> Contract:
