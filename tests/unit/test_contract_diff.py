@@ -13,9 +13,10 @@ from click.testing import CliRunner, Result
 
 from gluehouse.cli.contract import contract as commands
 from gluehouse.errors import ConfigError
+from gluehouse.spec.change import Change, ChangeKind
 from gluehouse.spec.contract import Contract
-from gluehouse.spec.contract_diff import Change, ChangeKind
-from gluehouse.spec.contract_uses import Consumer, diff
+from gluehouse.spec.contract_effects import diff
+from gluehouse.spec.contract_uses import Consumer
 from gluehouse.spec.pipeline import PipelineSpec
 
 CHECKOUT = Path(__file__).resolve().parents[2]

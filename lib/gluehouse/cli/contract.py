@@ -13,10 +13,10 @@ import click
 from gluehouse.cli.documents import Problem, read, refuse
 from gluehouse.cli.rows import aligned
 from gluehouse.errors import ConfigError
+from gluehouse.spec.change import SEVERITIES, Change, worst
 from gluehouse.spec.contract import CONTRACT_NAME, Contract
-from gluehouse.spec.contract_diff import SEVERITIES, Change, worst
+from gluehouse.spec.contract_effects import diff as diff_of
 from gluehouse.spec.contract_uses import Consumer
-from gluehouse.spec.contract_uses import diff as diff_of
 from gluehouse.spec.pipeline import PipelineSpec
 
 
