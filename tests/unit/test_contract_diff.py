@@ -261,6 +261,11 @@ def test_a_lookup_of_another_pipeline_in_the_published_table_is_looked_at() -> N
     )  # fmt: skip
     assert ("lookup in curated.sales", "breaking") in broken(without("town"), consumer(), other)
     assert broken(without("town"), other) == []
+    old, new = (Contract.model_validate(agreed) for agreed in (OLD, without("town")))
+    told = diff(old, new, (consumer(), other), only=["tax"])
+    assert [place.where for change in told for place in change.breaks] == [
+        "config/pipelines/tax.yaml: lookup in curated.sales"
+    ]
     assert ("lookup in curated.sales", "breaking") not in broken(without("note"), consumer(), other)
 
 

@@ -28,7 +28,7 @@ def contract() -> None:
 @contract.command()
 @click.argument("old")
 @click.argument("new")
-@click.option("--pipelines", multiple=True, help="Look at this pipeline alone (may be repeated). Default: at all.")
+@click.option("--pipelines", multiple=True, help="Tell of this pipeline alone (may be repeated). Default: of all.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of tables.")
 @click.option(
     "--root",
@@ -43,7 +43,7 @@ def diff(old: str, new: str, pipelines: tuple[str, ...], as_json: bool, root: Pa
     could not be read.
     """
     was, now = read_contract(root, old), read_contract(root, new)
-    found = diff_of(was, now, consumers(root, pipelines))
+    found = diff_of(was, now, consumers(root, pipelines), pipelines)
     whole = worst(*(change.severity for change in found))
     if as_json:
         told = [change.model_dump(mode="json") for change in found]
@@ -71,15 +71,15 @@ def read_contract(root: Path, name: str) -> Contract:
     return found
 
 
-def consumers(root: Path, only: Collection[str] = ()) -> list[Consumer]:
+def consumers(root: Path, named: Collection[str] = ()) -> list[Consumer]:
     """The pipelines of the checkout with their SQL; raises ConfigError GH1001 for files that cannot be read, GH1002
-    for a pipeline that is not there."""
+    where one of ``named`` is not there."""
     files = {path.stem: path for path in sorted((root / "config/pipelines").glob("*.yaml"))}
-    unknown = sorted(set(only) - set(files))
+    unknown = sorted(set(named) - set(files))
     if unknown:
         there = f"config/pipelines has {list(files)}."
         raise ConfigError("GH1002", f"there is no pipeline {', '.join(unknown)}.", there)
-    found = [_consumer(root, file) for name, file in files.items() if not only or name in only]
+    found = [_consumer(root, file) for file in files.values()]
     refuse([problem for one in found if isinstance(one, list) for problem in one])
     return [one for one in found if isinstance(one, Consumer)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from gluehouse.spec.change import Break, Change, Severity
 from gluehouse.spec.contract import Contract
@@ -15,17 +15,21 @@ _HISTORY = ("key", "order", "tracked", "payload")
 _NAMING = ("key", "order", "tracked", "rule", "sql", "partition", "from_key", "lookup", "expression")
 
 
-def diff(old: Contract, new: Contract, consumers: Iterable[Consumer] = ()) -> tuple[Change, ...]:
-    """Every change from ``old`` to ``new``, each with what it breaks in the pipelines that use either."""
+def diff(
+    old: Contract, new: Contract, consumers: Iterable[Consumer] = (), only: Collection[str] = ()
+) -> tuple[Change, ...]:
+    """Every change from ``old`` to ``new``, each with what it breaks in the pipelines that use either, or that look up
+    tables of those; ``only``: the names of the pipelines to tell of, where it is not all."""
     among = tuple(consumers)
-    uses = [use for consumer in among for use in uses_of(old, new, consumer, among)]
+    told = [consumer for consumer in among if not only or consumer.spec.pipeline in only]
+    uses = [use for consumer in told for use in uses_of(old, new, consumer, among)]
     uses += [
         Use(column=name, kind="expression", where=f"{new.contract}: row rule {rule.name}")
         for rule in new.row_rules
         for name in old.column_names
         if isinstance(rule, Expression) and names_column(rule.sql, name)
     ]
-    publishing = [consumer for consumer in among if consumer.publishes((old.contract, new.contract))]
+    publishing = [consumer for consumer in told if consumer.publishes((old.contract, new.contract))]
     return tuple(change.breaking(tuple(_breaks(change, uses, publishing))) for change in changes(old, new))
 
 
