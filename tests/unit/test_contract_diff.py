@@ -269,6 +269,12 @@ def test_a_lookup_of_another_pipeline_in_the_published_table_is_looked_at() -> N
     assert ("lookup in curated.sales", "breaking") not in broken(without("note"), consumer(), other)
 
 
+def test_parameters_that_no_lookup_can_have_do_not_stop_the_diff() -> None:
+    step = {"use": "lookup", "params": {"table": ["curated.sales"], "on": "id", "columns": 3, "at": {}}}
+    odd = consumer(history=None, quality={}, process={"engine": "glue_pyspark", "transforms": [step]})
+    assert broken(without("note"), odd) == []
+
+
 def test_other_keys_break_a_history_that_keeps_the_old_ones() -> None:
     assert broken(more(keys=["id", "town"]), consumer()) == [("history, keys", "breaking")]
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from gluehouse.spec.contract import Contract
 from gluehouse.spec.model import Spec
-from gluehouse.spec.pipeline import PipelineSpec
+from gluehouse.spec.pipeline import PipelineSpec, TransformStep
 
 UseKind = Literal[
     "key", "order", "tracked", "payload", "rule", "text", "sql", "partition", "from_key", "lookup", "expression",
@@ -73,9 +73,7 @@ def _as_input(column: str, consumer: Consumer) -> Iterator[Use]:
     if own:
         yield Use(column=column, kind="functions", where=f"{file}: process.transforms {', '.join(own)}")
     for step in spec.process.transforms:
-        params = step.params
-        here = [*(params.get("on") or {}), params.get("at")]
-        if ":" not in step.use and column in here:
+        if ":" not in step.use and column in (*_mapping(step, "on"), step.params.get("at")):
             yield Use(column=column, kind="lookup", where=f"{file}: process.transforms {step.use}")
     if consumer.output is not None and column in consumer.output.column_names:
         yield Use(column=column, kind="downstream", where=f"config/contracts/{consumer.output.contract}.yaml: {column}")
@@ -118,9 +116,15 @@ def _in_history(column: str, consumer: Consumer) -> Iterator[Use]:
 def _by_lookup(old: Contract, consumer: Consumer, tables: set[str]) -> Iterator[Use]:
     """Columns of a published table that another pipeline's lookup names there."""
     for step in consumer.spec.process.transforms:
-        params = step.params
-        if ":" in step.use or params.get("table") not in tables:
+        table = step.params.get("table")
+        if ":" in step.use or not isinstance(table, str) or table not in tables:
             continue
-        there = {*(params.get("on") or {}).values(), *(params.get("columns") or {})}
-        where = f"config/pipelines/{consumer.spec.pipeline}.yaml: {step.use} in {params['table']}"
+        there = [*_mapping(step, "on").values(), *_mapping(step, "columns")]
+        where = f"config/pipelines/{consumer.spec.pipeline}.yaml: {step.use} in {table}"
         yield from (Use(column=name, kind="lookup", where=where) for name in old.column_names if name in there)
+
+
+def _mapping(step: TransformStep, name: str) -> Mapping[str, Any]:
+    """A parameter of a built-in, which checks its parameters itself, and only when it runs."""
+    found = step.params.get(name)
+    return found if isinstance(found, Mapping) else {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
@@ -38,11 +40,7 @@ def run(context: StageContext) -> Report:
     _refuse_changed(context)
     counts = Counts(**{"in": seen.get["in"]}, good=seen.get["good"], quarantined=seen.get["in"] - seen.get["good"])
     outputs = {"staging": staging}
-    broken = tuple(
-        _told(title, rows, "row rule, rows kept")
-        for place, (title, _) in enumerate(warned)
-        if (rows := seen.get[f"warned_{place}"])
-    )
+    broken = _kept([title for title, _ in warned], seen)
     if counts.quarantined:
         rejected = zones.read_staging(context, rejected=True)
         outputs["quarantine"] = zones.write_quarantine(context, "ingest", rejected, _keys(context))
@@ -76,6 +74,12 @@ def _broken_rules(rejected: DataFrame) -> tuple[RuleReport, ...]:
     """How many rows each row rule rejected. A row that breaks two is counted at both."""
     found = rejected.select(F.explode(quoted(VIOLATIONS)["rule"]).alias("rule")).groupBy("rule").count().sort("rule")
     return tuple(_told(row["rule"], row["count"], "row rule") for row in found.collect())
+
+
+def _kept(titles: Sequence[str], seen: Observation) -> tuple[RuleReport, ...]:
+    """How many of the kept rows break each rule that only warns."""
+    rows = [seen.get[f"warned_{place}"] for place in range(len(titles))]
+    return tuple(_told(title, count, "row rule, rows kept") for title, count in zip(titles, rows, strict=True) if count)
 
 
 def _told(rule: str, rows: int, reason: str) -> RuleReport:
