@@ -10,6 +10,8 @@ from typing import Any, get_args
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gluehouse.cli.contract import contract as commands
 from gluehouse.errors import ConfigError
@@ -360,3 +362,44 @@ def test_what_cannot_be_read_is_a_configuration_error(root: Path, words: tuple[s
     refused = run(root, *words).exception
     assert isinstance(refused, ConfigError)
     assert refused.code == code
+
+
+COLUMN = st.fixed_dictionaries(
+    {
+        "name": st.sampled_from("abcd"),
+        "type": st.sampled_from(["int", "bigint", "double", "string", "decimal(9,2)", "array<int>"]),
+        "nullable": st.booleans(),
+        "aliases": st.lists(st.sampled_from("abcdef"), max_size=2),
+        "pii": st.sampled_from([None, "direct"]),
+    }
+)
+
+
+@st.composite
+def contracts(draw: st.DrawFn) -> Contract:
+    columns = draw(st.lists(COLUMN, min_size=1, max_size=4, unique_by=lambda found: found["name"]))
+    taken = {found["name"] for found in columns}
+    for found in columns:
+        found["aliases"] = [name for name in dict.fromkeys(found["aliases"]) if name not in taken]
+        taken |= set(found["aliases"])
+    names = [found["name"] for found in columns]
+    ruled = draw(st.lists(st.sampled_from(names), unique=True))
+    rules = [{"rule": "length", "column": name, "max": draw(st.integers(0, 2))} for name in ruled]
+    keys = draw(st.lists(st.sampled_from(names), max_size=2, unique=True))
+    return Contract.model_validate({"contract": "t.v1", "columns": columns, "row_rules": rules, "keys": keys})
+
+
+def said(contract: Contract) -> tuple[object, ...]:
+    """What a contract says, without the order of columns, aliases, keys and rules."""
+    columns = {c.name: (c.model_dump(exclude={"aliases"}), {*c.aliases}) for c in contract.columns}
+    return columns, {*contract.keys}, {*contract.row_rules}
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@given(contracts(), contracts())
+def test_any_two_contracts_are_the_same_exactly_where_no_change_is_told(old: Contract, new: Contract) -> None:
+    told = diff(old, new)
+    same = said(old) == said(new)
+    assert same == (told == ())
+    lost = {*old.column_names} - {*new.column_names}
+    assert lost == {change.subject for change in told if change.kind in ("column_removed", "column_renamed")}

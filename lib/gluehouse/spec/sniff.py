@@ -12,7 +12,7 @@ import zlib
 
 from gluehouse.errors import InputError
 from gluehouse.spec.contract import Contract
-from gluehouse.spec.delivered import differences
+from gluehouse.spec.delivered import differences, refuse
 from gluehouse.spec.pipeline import FileSource
 from gluehouse.spec.plan import ObjectRef
 
@@ -39,7 +39,8 @@ _DELIVER = "Deliver the object again in the agreed format, or correct `source` i
 def check_looks(found: ObjectRef, source: FileSource, contract: Contract, head: bytes, tail: bytes) -> None:
     """Refuse an object that cannot be what ``source`` says; ``head`` and ``tail`` are its outermost bytes.
 
-    Raises InputError GH2004 (empty), GH2005 (not the format), GH2010 (a CSV header that lacks columns).
+    Raises InputError GH2004 (empty), GH2005 (not the format), GH2010 (a CSV header that lacks columns),
+    GH2018 (one that has others, where the contract refuses that).
     """
     if found.size == 0 or not head:
         raise InputError(
@@ -101,3 +102,4 @@ def _check_header(uri: str, source: FileSource, contract: Contract, text: str) -
             f"the first line of {uri} has {len(header)} columns and lacks {', '.join(missing)} of {contract.contract}.",
             "Deliver it with the agreed header, or publish a new version of the contract.",
         )
+    refuse(uri, contract, found)
