@@ -54,14 +54,19 @@ def source_of(column: Column, delivered: Collection[str]) -> str | None:
     return next((name for name in column.names if name in delivered), None)
 
 
+def missing(found: Collection[Difference]) -> list[str]:
+    """The agreed columns whose absence is refused."""
+    return [one.column for one in found if one.kind == "removed" and one.answer == "refuse"]
+
+
 def refuse(uri: str, contract: Contract, found: Collection[Difference]) -> None:
     """Raise InputError for what the contract refuses: GH2010 for missing columns, else GH2018; or do nothing."""
     refused = [one for one in found if one.answer == "refuse"]
-    missing = [one.column for one in refused if one.kind == "removed"]
-    if missing:
+    lacking = missing(found)
+    if lacking:
         raise InputError(
             "GH2010",
-            f"{uri} lacks the columns {missing}, which contract {contract.contract} has.",
+            f"{uri} lacks the columns {lacking}, which contract {contract.contract} has.",
             "Deliver the agreed columns, or agree on a new version of the contract.",
         )
     if refused:

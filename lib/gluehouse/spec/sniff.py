@@ -12,7 +12,7 @@ import zlib
 
 from gluehouse.errors import InputError
 from gluehouse.spec.contract import Contract
-from gluehouse.spec.delivered import differences, refuse
+from gluehouse.spec.delivered import differences, missing, refuse
 from gluehouse.spec.pipeline import FileSource
 from gluehouse.spec.plan import ObjectRef
 
@@ -94,12 +94,12 @@ def _check_header(uri: str, source: FileSource, contract: Contract, text: str) -
     lines = io.StringIO(text.lstrip("\ufeff"), newline="")
     header = next(csv.reader(lines, delimiter=source.csv.delimiter, quotechar=source.csv.quote), [])
     found = differences(contract, {column.strip(): None for column in header}, source.key_columns)
-    missing = [one.column for one in found if one.kind == "removed" and one.answer == "refuse"]
-    if missing:
+    lacking = missing(found)
+    if lacking:
         # Only the contract's own names: where the header is missing, the first line is a row.
         raise InputError(
             "GH2010",
-            f"the first line of {uri} has {len(header)} columns and lacks {', '.join(missing)} of {contract.contract}.",
+            f"the first line of {uri} has {len(header)} columns and lacks {', '.join(lacking)} of {contract.contract}.",
             "Deliver it with the agreed header, or publish a new version of the contract.",
         )
     refuse(uri, contract, found)
