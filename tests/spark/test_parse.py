@@ -1,12 +1,13 @@
 """Every delivered row becomes typed columns or violations; nothing is nulled in silence."""
 
 import datetime as dt
+import json
 from decimal import Decimal
 
 import pytest
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 
-from gluehouse.frames.parse import parse
+from gluehouse.frames.parse import parse, warnings
 from gluehouse.spec.contract import Contract
 
 
@@ -131,3 +132,122 @@ def test_a_range_rejects_what_lies_outside_and_nan(spark) -> None:
 def test_reasons_never_show_the_value(spark) -> None:
     row = parsed(spark, "int", "secret-4711")
     assert all("4711" not in violation["reason"] for violation in row["_violations"])
+
+
+def delivered(spark: SparkSession, columns: str, *rows: tuple[object, ...]) -> DataFrame:
+    schema = f"{columns}, _source_object string, _malformed string"
+    return spark.createDataFrame([(*row, "o", None) for row in rows], schema)
+
+
+def agreed(*columns: dict[str, object], **rest: object) -> Contract:
+    return Contract.model_validate({"contract": "t.v1", "columns": columns, **rest})
+
+
+@pytest.mark.parametrize(
+    ("operator", "good"),
+    [("<", [1]), ("<=", [1, 2]), ("=", [2]), ("!=", [1, 3]), (">=", [2, 3]), (">", [3])],
+)
+def test_two_columns_compare_as_the_rule_says_and_null_passes(spark, operator, good) -> None:
+    rule = {"rule": "comparison", "column": "a", "operator": operator, "other": "b"}
+    contract = agreed({"name": "a", "type": "int"}, {"name": "b", "type": "bigint"}, row_rules=[rule])
+    frame = delivered(
+        spark, "a string, b string", ("1", "2"), ("2", "2"), ("3", "2"), (None, "2"), ("9", None), (None, None)
+    )
+    rows = parse(frame, contract).collect()
+    assert [row["a"] for row in rows[:3] if not rules(row)] == good
+    assert {rule for row in rows[:3] for rule in rules(row)} <= {f"comparison(a {operator} b)"}
+    assert [rules(row) for row in rows[3:]] == [[], [], []]
+
+
+@pytest.mark.parametrize("type_", ["string", "date", "timestamp", "boolean", "decimal(9,2)"])
+def test_every_plain_type_can_be_compared(spark, type_) -> None:
+    values = {"string": ("NaN", "a"), "boolean": ("false", "true"), "decimal(9,2)": ("1.5", "2")}
+    low, high = values.get(type_, ("2024-01-01", "2024-01-02"))
+    rule = {"rule": "comparison", "column": "a", "operator": "<", "other": "b"}
+    contract = agreed({"name": "a", "type": type_}, {"name": "b", "type": type_}, row_rules=[rule])
+    rows = parse(delivered(spark, "a string, b string", (low, high), (high, low)), contract).collect()
+    assert [rules(row) for row in rows] == [[], ["comparison(a < b)"]]
+
+
+@pytest.mark.parametrize("operator", ["<", "<=", "=", "!=", ">=", ">"])
+def test_nan_compares_with_nothing(spark, operator) -> None:
+    rule = {"rule": "comparison", "column": "a", "operator": operator, "other": "b"}
+    contract = agreed({"name": "a", "type": "double"}, {"name": "b", "type": "float"}, row_rules=[rule])
+    rows = parse(delivered(spark, "a string, b string", ("NaN", "1"), ("1", "NaN"), ("NaN", "NaN")), contract).collect()
+    assert [len(rules(row)) for row in rows] == [1, 1, 1]
+
+
+def test_a_rule_that_only_warns_keeps_the_row_and_counts_the_kept_ones(spark) -> None:
+    contract = agreed(
+        {"name": "a", "type": "int"},
+        row_rules=[
+            {"rule": "between", "column": "a", "max": 5, "severity": "warn"},
+            {"rule": "between", "column": "a", "max": 8},
+        ],
+    )
+    frame = parse(delivered(spark, "a string", ("1",), ("6",), ("9",), ("x",), (None,)), contract)
+    assert [len(rules(row)) for row in frame.collect()] == [0, 0, 1, 1, 0]
+    counted = [(title, frame.agg(count.alias("n")).first()["n"]) for title, count in warnings(contract)]
+    assert counted == [("between(a)", 1)]
+
+
+def test_formats_are_tried_in_their_order_and_what_none_reads_is_a_violation(spark) -> None:
+    contract = agreed({"name": "a", "type": "date", "format": ["dd.MM.yyyy", "MM/dd/yyyy"]})
+    rows = parse(
+        delivered(spark, "a string", ("29.02.2024",), ("02/29/2024",), ("2024-02-29",), (None,)), contract
+    ).collect()
+    leap = dt.date(2024, 2, 29)
+    assert [(row["a"], rules(row)) for row in rows] == [(leap, []), (leap, []), (None, ["type(a)"]), (None, [])]
+    assert "dd.MM.yyyy or MM/dd/yyyy" in rows[2]["_violations"][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("2024-01-15 12:00", "2024-01-15 11:00:00"),
+        ("2024-07-15 12:00", "2024-07-15 10:00:00"),
+        ("2024-03-31 01:59", "2024-03-31 00:59:00"),
+        ("2024-03-31 02:30", None),
+        ("2024-03-31 03:00", "2024-03-31 01:00:00"),
+        ("2024-10-27 02:30", "2024-10-27 00:30:00"),
+        (None, None),
+    ],
+)
+def test_a_timestamp_is_the_instant_at_which_its_zones_clock_showed_it_and_a_skipped_time_is_a_violation(
+    spark, text, instant
+) -> None:
+    contract = agreed({"name": "a", "type": "timestamp", "format": "yyyy-MM-dd HH:mm", "zone": "Europe/Paris"})
+    row = (
+        parse(delivered(spark, "a string", (text,)), contract).selectExpr("CAST(a AS string) a", "_violations").first()
+    )
+    assert (row["a"], rules(row)) == (instant, ["type(a)"] if text and not instant else [])
+
+
+def test_a_typed_timestamp_without_zone_is_read_in_the_columns_zone_and_an_instant_stays_one(spark) -> None:
+    contract = agreed({"name": "a", "type": "timestamp", "format": "yyyy", "zone": "Europe/Paris"})
+    for type_, hour in (("timestamp_ntz", "11"), ("timestamp", "12")):
+        frame = delivered(spark, "a string", ("2024-01-15 12:00:00",)).selectExpr(
+            f"CAST(a AS {type_}) a", "_source_object", "_malformed"
+        )
+        row = parse(frame, contract).selectExpr("date_format(a, 'HH') h", "_violations").first()
+        assert (row["h"], rules(row)) == (hour, [])
+
+
+def test_the_raw_form_shows_no_personal_values_and_keeps_the_others(spark) -> None:
+    contract = agreed(
+        {"name": "a", "type": "int"},
+        {"name": "buyer", "type": "string", "pii": "direct"},
+        {"name": "illness", "type": "string", "pii": "sensitive"},
+        {"name": "town", "type": "string", "pii": "indirect"},
+    )
+    frame = delivered(spark, "a string, buyer string, illness string, town string", ("x", "Jane", None, "Rome"))
+    row = parse(frame, contract).first()
+    assert json.loads(row["_raw"]) == {"a": "x", "buyer": "***", "town": "Rome"}
+    assert row["buyer"] == "Jane"
+
+
+def test_a_malformed_record_with_personal_columns_is_not_shown_at_all(spark) -> None:
+    row = parsed(spark, "string", None, malformed="Jane,4711,,", pii="direct")
+    assert rules(row) == ["malformed"]
+    assert "Jane" not in row["_raw"]
+    assert row["_raw"].startswith("***")

@@ -133,6 +133,17 @@ def test_bad_rows_are_set_aside_with_rule_reason_and_raw_form_and_counts_add_up(
     assert {report.rule: report.metrics["rows"] for report in manifest.quality}["malformed"] == 1
 
 
+def test_a_row_rule_that_only_warns_is_counted_in_the_manifest_and_keeps_its_rows(make: Make) -> None:
+    context = make("2024-01-01.csv", "code,depth\nRTM,24\nHAM,70\nANR,170\n")
+    lenient = {"rule": "between", "column": "depth", "max": 50, "severity": "warn"}
+    contract = Contract.model_validate({**CONTRACT, "row_rules": [lenient, *CONTRACT["row_rules"]]})
+    pipeline = context.pipeline.model_copy(update={"contract": contract})
+    manifest = run(replace(context, pipeline=pipeline), "ingest")
+    assert (manifest.outcome, manifest.counts.good, manifest.counts.quarantined) == ("passed", 2, 1)
+    told = [(report.rule, report.reason, report.metrics["rows"]) for report in manifest.quality]
+    assert told == [("between(depth)", "row rule, rows kept", 1), ("between(depth)", "row rule", 1)]
+
+
 def test_a_row_in_quarantine_does_not_delete_its_key(make: Make) -> None:
     fused(make("2024-01-01.csv", GOOD))
     context = make("2024-02-01.csv", "code,depth\nRTM,24\nHAM,deep\nANR,17\n")

@@ -10,6 +10,7 @@ import pytest
 
 from gluehouse.errors import InputError
 from gluehouse.spec.contract import Column, Contract
+from gluehouse.spec.evolution import Evolution
 from gluehouse.spec.pipeline import FileSource
 from gluehouse.spec.plan import ObjectRef
 from gluehouse.spec.sniff import check_looks
@@ -94,4 +95,41 @@ def test_a_header_longer_than_what_was_read_is_left_to_the_ingest_stage() -> Non
 def test_where_the_header_is_missing_the_row_in_its_place_is_not_repeated() -> None:
     with pytest.raises(InputError) as refused:
         look(b"7,Jane Doe\n")
+    assert "Jane" not in str(refused.value)
+
+
+def test_a_header_with_an_alias_of_an_agreed_column_is_let_through() -> None:
+    columns = (Column(name="id", type="int"), Column(name="name", type="string", aliases=("title",)))
+    agreed = Contract(contract="towns.v1", columns=columns)
+    head = b"id,title\n1,x"
+    source = FileSource.model_validate({"kind": "file", "format": "csv", "prefix": "a/", "mode": "snapshot"})
+    found = ObjectRef(uri="s3://b/a.csv", size=len(head), etag="e")
+    assert check_looks(found, source, agreed, head, head[-4:]) is None
+    with pytest.raises(InputError, match="lacks day"):
+        check_looks(
+            found, source, Contract(contract="towns.v1", columns=(*columns, Column(name="day", type="date"))), head, b""
+        )
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        (b"id,name,more\n", "GH2018.*more is new"),
+        (b"id,title\n", "GH2018.*name is there as title"),
+        (b"id,name,title\n", "GH2018.*under the names name, title"),
+        (b"7,Jane Doe,4711\n", "GH2010.*has 3 columns and lacks id, name"),
+    ],
+)
+def test_a_header_that_the_contracts_evolution_refuses_costs_no_run_and_a_row_in_its_place_is_not_repeated(
+    head: bytes, told: str
+) -> None:
+    agreed = Contract(
+        contract="towns.v1",
+        columns=(Column(name="id", type="int"), Column(name="name", type="string", aliases=("title",))),
+        evolution=Evolution(added="refuse", renamed="refuse", removed="ignore"),
+    )
+    source = FileSource.model_validate({"kind": "file", "format": "csv", "prefix": "a/", "mode": "snapshot"})
+    found = ObjectRef(uri="s3://b/a.csv", size=len(head), etag="e")
+    with pytest.raises(InputError, match=told) as refused:
+        check_looks(found, source, agreed, head, head[-4:])
     assert "Jane" not in str(refused.value)

@@ -11,6 +11,7 @@ from gluehouse import __version__
 from gluehouse.aws.rerun import rerun
 from gluehouse.cli import schemas
 from gluehouse.cli.compile import compile_all, write_artifacts
+from gluehouse.cli.contract import contract
 from gluehouse.cli.history import history
 from gluehouse.errors import ConfigError, GluehouseError, SetupError
 from gluehouse.spec.plan import FromStage
@@ -73,6 +74,7 @@ def rerun_command(run_id: str, stage: FromStage, stack: str, allow_mass_delete: 
     click.echo(rerun(run_id, stage, stack, allow_mass_delete))
 
 
+commands.add_command(contract)
 commands.add_command(history)
 
 

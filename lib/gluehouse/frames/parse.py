@@ -12,6 +12,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructType
 
+from gluehouse.frames.mask import as_json, masked_columns, record
 from gluehouse.frames.rules import VIOLATION, check, quoted, violation, violations
 from gluehouse.spec.contract import Column as ContractColumn
 from gluehouse.spec.contract import Contract
@@ -29,13 +30,15 @@ def parse(delivered: DataFrame, contract: Contract, null_tokens: Sequence[str] =
     ``delivered``: columns by the contract's names (text or typed; others are ignored), ``_source_object``
     (string) and ``_malformed`` (string; the raw record where it does not have the format's shape, else NULL).
     Answers the contract's columns, typed, in its order, then ``_violations`` (array of rule and reason),
-    ``_raw`` (string: the record as delivered, only where there are violations) and ``_source_object``.
+    ``_raw`` (string: the record as delivered, with its PII masked, only where there are violations) and
+    ``_source_object``. A rule of severity warn makes no violation; ``warnings`` counts those.
     Grain: one row a delivered row.
     """
     names = contract.column_names
     types = delivered.schema
     raw = F.struct(*(_cleaned(types, name, null_tokens).alias(name) for name in names)).alias("_in")
-    as_delivered = F.coalesce(quoted(MALFORMED), F.to_json(F.struct(*(quoted(name) for name in names))))
+    masked = masked_columns(contract)
+    as_delivered = F.coalesce(record(quoted(MALFORMED), masked), as_json(names, masked))
     opened = delivered.select(raw, as_delivered.alias(RAW), quoted(MALFORMED), quoted(SOURCE_OBJECT))
     cast = opened.select("*", *(_typed(types, column).alias(column.name) for column in contract.columns))
     checked = cast.withColumn(VIOLATIONS, _violations(contract))
@@ -45,6 +48,17 @@ def parse(delivered: DataFrame, contract: Contract, null_tokens: Sequence[str] =
         quoted(VIOLATIONS),
         F.when(bad, quoted(RAW)).alias(RAW),
         quoted(SOURCE_OBJECT),
+    )
+
+
+def warnings(contract: Contract) -> tuple[tuple[str, Column], ...]:
+    """For each row rule of severity warn its title, and how many good rows of what ``parse`` answers break it (a
+    count)."""
+    good = F.size(quoted(VIOLATIONS)) == 0
+    return tuple(
+        (rule.title, F.count_if(good & check(rule).isNotNull()))
+        for rule in contract.row_rules
+        if rule.severity == "warn"
     )
 
 
@@ -62,16 +76,30 @@ def _typed(types: StructType, column: ContractColumn) -> Column:
     a typed value must therefore be the same after casting back.
     """
     source = f"_in.`{column.name}`"
-    if column.format is not None and isinstance(types[column.name].dataType, StringType):
-        return F.try_to_timestamp(F.col(source), F.lit(column.format)).cast(column.type)
-    value = F.expr(f"try_cast({source} AS {column.type})")
     delivered_type = types[column.name].dataType.simpleString()
+    if column.formats and delivered_type == "string":
+        read = F.coalesce(*(F.try_to_timestamp(F.col(source), F.lit(pattern)) for pattern in column.formats))
+        return _in_zone(read, column.zone).cast(column.type)
+    if column.zone and delivered_type == "timestamp_ntz":
+        return _in_zone(F.col(source).cast("timestamp"), column.zone)
+    value = F.expr(f"try_cast({source} AS {column.type})")
     if delivered_type == "string":
         return F.when(_whole_text(source, column.type), value)
     if delivered_type == column.type:
         return value
     back = F.expr(f"try_cast(try_cast({source} AS {column.type}) AS {delivered_type})")
     return F.when(back.eqNullSafe(F.col(source)), value)
+
+
+def _in_zone(clock: Column, zone: str | None) -> Column:
+    """The instant at which clocks of ``zone`` showed what ``clock`` shows in UTC, the zone of every session of ours.
+
+    NULL for an hour that the zone's clocks skipped. Of an hour that they showed twice it is the first.
+    """
+    if zone is None:
+        return clock
+    instant = F.to_utc_timestamp(clock, zone)
+    return F.when(F.from_utc_timestamp(instant, zone) == clock, instant)
 
 
 def _whole_text(source: str, to: str) -> Column:
@@ -92,7 +120,7 @@ def _violations(contract: Contract) -> Column:
         violation(
             F.col(f"_in.`{c.name}`").isNotNull() & quoted(c.name).isNull(),
             f"type({c.name})",
-            f"{c.name} is no {c.type}" + (f" in the format {c.format}" if c.format else ""),
+            f"{c.name} is no {c.type}" + _form(c),
         )
         for c in contract.columns
         if c.type != "string"
@@ -102,7 +130,8 @@ def _violations(contract: Contract) -> Column:
         for c in contract.columns
         if not c.nullable
     ]
-    found = violations([*cells, *nulls, *(check(rule) for rule in contract.row_rules)])
+    broken = [check(rule) for rule in contract.row_rules if rule.severity == "reject"]
+    found = violations([*cells, *nulls, *broken])
     shape = F.array(
         F.struct(
             F.lit(MALFORMED_RULE).alias("rule"),
@@ -110,3 +139,10 @@ def _violations(contract: Contract) -> Column:
         ).cast(VIOLATION)
     )
     return F.when(quoted(MALFORMED).isNotNull(), shape).otherwise(found)
+
+
+def _form(column: ContractColumn) -> str:
+    """How a value of the column is written, for the reason of a violation."""
+    several = "in the format " if len(column.formats) == 1 else "in any of the formats "
+    formats = f" {several}{' or '.join(column.formats)}" if column.formats else ""
+    return formats + (f", or not a time of {column.zone}" if column.zone else "")

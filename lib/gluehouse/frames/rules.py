@@ -6,14 +6,15 @@ read in logs and alerts, where row values must not appear.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import operator
+from collections.abc import Callable, Iterable
 from functools import singledispatch
 from typing import Any
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from gluehouse.spec import contract as spec
+from gluehouse.spec import row_rule as spec
 
 VIOLATION = "struct<rule: string, reason: string>"
 
@@ -46,9 +47,7 @@ def check(rule: Any) -> Column:
 @check.register
 def _(rule: spec.InSet) -> Column:
     listed = quoted(rule.column).isin(list(rule.values))
-    return violation(
-        ~listed, f"in_set({rule.column})", f"{rule.column} is none of the {len(rule.values)} allowed values"
-    )
+    return violation(~listed, rule.title, f"{rule.column} is none of the {len(rule.values)} allowed values")
 
 
 @check.register
@@ -62,21 +61,45 @@ def _(rule: spec.Between) -> Column:
     # NaN compares greater than every number in Spark; with no upper bound it would pass unseen.
     outside = outside | F.isnan(value.cast("double"))
     bounds = f"{'' if rule.min is None else rule.min}..{'' if rule.max is None else rule.max}"
-    return violation(outside, f"between({rule.column})", f"{rule.column} is not in {bounds}")
+    return violation(outside, rule.title, f"{rule.column} is not in {bounds}")
 
 
 @check.register
 def _(rule: spec.Pattern) -> Column:
     whole = quoted(rule.column).rlike(f"^(?:{rule.pattern})$")
-    return violation(~whole, f"pattern({rule.column})", f"{rule.column} does not match {rule.pattern}")
+    return violation(~whole, rule.title, f"{rule.column} does not match {rule.pattern}")
 
 
 @check.register
 def _(rule: spec.Length) -> Column:
     outside = ~F.length(quoted(rule.column)).between(rule.min, rule.max)
-    return violation(outside, f"length({rule.column})", f"{rule.column} has not {rule.min} to {rule.max} characters")
+    return violation(outside, rule.title, f"{rule.column} has not {rule.min} to {rule.max} characters")
+
+
+_HOLDS: dict[spec.Operator, Callable[[Column, Column], Column]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    "=": operator.eq,
+    "!=": operator.ne,
+    ">=": operator.ge,
+    ">": operator.gt,
+}
+
+
+@check.register
+def _(rule: spec.Comparison) -> Column:
+    left, right = quoted(rule.column), quoted(rule.other)
+    holds = _HOLDS[rule.operator](left, right)
+    told = f"{rule.column} {rule.operator} {rule.other} is false"
+    comparable = left.isNotNull() & right.isNotNull()
+    return violation(comparable & (~holds | _is_nan(left) | _is_nan(right)), rule.title, told)
+
+
+def _is_nan(value: Column) -> Column:
+    """NaN is above every number in Spark, so it would pass a comparison unseen; only some types have it."""
+    return F.typeof(value).isin("float", "double") & (value.cast("string") == F.lit("NaN"))
 
 
 @check.register
 def _(rule: spec.Expression) -> Column:
-    return violation(~F.expr(f"({rule.sql})"), rule.name, f"{rule.sql} is false")
+    return violation(~F.expr(f"({rule.sql})"), rule.title, f"{rule.sql} is false")

@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import reduce
 
+from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType, StringType, StructField, StructType
@@ -20,11 +22,13 @@ from gluehouse.errors import InputError
 from gluehouse.frames.parse import MALFORMED, SOURCE_OBJECT
 from gluehouse.frames.rules import quoted
 from gluehouse.spec.contract import Column, Contract
+from gluehouse.spec.delivered import Delivered, differences, refuse, source_of
 from gluehouse.spec.pipeline import FileSource
 
 
 def read(spark: SparkSession, uris: Sequence[str], source: FileSource, contract: Contract) -> DataFrame:
-    """All objects of a delivery as one frame; raises InputError GH2010 to GH2012 where it has not the agreed shape."""
+    """All objects of a delivery as one frame; raises InputError GH2010 to GH2013 and GH2018 where it has not the
+    agreed shape."""
     frames = [_read_object(spark, uri, source, contract) for uri in uris]
     return reduce(DataFrame.unionByName, frames)
 
@@ -32,19 +36,28 @@ def read(spark: SparkSession, uris: Sequence[str], source: FileSource, contract:
 def _read_object(spark: SparkSession, uri: str, source: FileSource, contract: Contract) -> DataFrame:
     from_key = _columns_from_key(uri, source)
     columns = [column for column in contract.columns if column.name not in from_key]
-    expected = [column.name for column in columns]
-    frame = _READERS[source.format](spark, uri, source, columns)
-    missing = [name for name in expected if name not in frame.columns]
-    if missing:
-        raise InputError(
-            "GH2010",
-            f"{uri} lacks the columns {missing}, which contract {contract.contract} has.",
-            "Deliver the agreed columns, or agree on a new version of the contract.",
-        )
+    opened = _READERS[source.format](spark, uri, source, columns)
+    refuse(uri, contract, differences(contract, opened.columns, from_key))
+    agreed = [_agreed(column, opened.columns) for column in columns]
     constants = [F.lit(value).alias(name) for name, value in from_key.items()]
-    return frame.select(
-        *(quoted(name) for name in expected), *constants, F.lit(uri).alias(SOURCE_OBJECT), quoted(MALFORMED)
-    )
+    return opened.frame.select(*agreed, *constants, F.lit(uri).alias(SOURCE_OBJECT), quoted(MALFORMED))
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """An object as Spark reads it, and the columns it says it has, those that nobody agreed on among them."""
+
+    frame: DataFrame
+    columns: Delivered
+
+
+def _agreed(column: Column, delivered: Delivered) -> SparkColumn:
+    """The column under its agreed name; NULL where it is missing and the contract lets that pass."""
+    name = source_of(column, delivered)
+    if name is not None:
+        return quoted(name).alias(column.name)
+    # In the type of the delivery's other objects: a union with text would turn their values into text.
+    return F.lit(None).cast("string" if None in delivered.values() else column.type).alias(column.name)
 
 
 def _columns_from_key(uri: str, source: FileSource) -> dict[str, str]:
@@ -75,8 +88,8 @@ def _as_path(uri: str) -> str:
     return re.sub(r"([\\{}\[\]*?])", r"\\\1", uri)
 
 
-def _csv(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> DataFrame:
-    expected = {column.name for column in columns}
+def _csv(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> _Opened:
+    expected = {name for column in columns for name in column.names}
     dialect = {
         "sep": source.csv.delimiter,
         "quote": source.csv.quote,
@@ -104,14 +117,30 @@ def _csv(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Co
         enforceSchema="true",
         emptyValue="",
     )
-    return reader.csv(_as_path(uri))
+    return _Opened(reader.csv(_as_path(uri)), {name or "": None for name in header})
 
 
-def _json(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> DataFrame:
+def _json(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> _Opened:
     # Spark hands a number over as text only by way of a double; decimals are read as such, with all their digits.
-    fields = [StructField(column.name, _widest(column)) for column in columns]
+    fields = [StructField(name, _widest(column)) for column in columns for name in column.names]
     schema = StructType([*fields, StructField(MALFORMED, StringType())])
-    return spark.read.schema(schema).json(_as_path(uri), mode="PERMISSIVE", columnNameOfCorruptRecord=MALFORMED)
+    frame = spark.read.schema(schema).json(_as_path(uri), mode="PERMISSIVE", columnNameOfCorruptRecord=MALFORMED)
+    if len(fields) > len(columns):
+        frame = _by_agreed_names(frame, columns)
+    return _Opened(frame, {column.name: None for column in columns})
+
+
+def _by_agreed_names(frame: DataFrame, columns: Sequence[Column]) -> DataFrame:
+    """Each record's fields under their agreed names. One that has a column under two names has not the agreed shape:
+    nobody can say which value is meant."""
+    twice = F.lit(False)
+    for column in columns:
+        twice = twice | (sum((quoted(name).isNotNull().cast("int") for name in column.names), F.lit(0)) > 1)
+    delivered = F.to_json(F.struct(*(quoted(name) for column in columns for name in column.names)))
+    return frame.select(
+        *(F.coalesce(*(quoted(name) for name in column.names)).alias(column.name) for column in columns),
+        F.coalesce(quoted(MALFORMED), F.when(twice, delivered)).alias(MALFORMED),
+    )
 
 
 def _widest(column: Column) -> DecimalType | StringType:
@@ -119,11 +148,13 @@ def _widest(column: Column) -> DecimalType | StringType:
     return DecimalType(38, 38 - (int(decimal[1]) - int(decimal[2]))) if decimal else StringType()
 
 
-def _parquet(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> DataFrame:
-    return spark.read.parquet(_as_path(uri)).withColumn(MALFORMED, F.lit(None).cast("string"))
+def _parquet(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> _Opened:
+    frame = spark.read.parquet(_as_path(uri))
+    types = {field.name: field.dataType.simpleString() for field in frame.schema}
+    return _Opened(frame.withColumn(MALFORMED, F.lit(None).cast("string")), types)
 
 
-_READERS: dict[str, Callable[[SparkSession, str, FileSource, Sequence[Column]], DataFrame]] = {
+_READERS: dict[str, Callable[[SparkSession, str, FileSource, Sequence[Column]], _Opened]] = {
     "csv": _csv,
     "json": _json,
     "parquet": _parquet,

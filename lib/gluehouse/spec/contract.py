@@ -2,90 +2,84 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from gluehouse.spec.evolution import Evolution
 from gluehouse.spec.model import Spec
-from gluehouse.spec.types import IDENTIFIER, ColumnType
+from gluehouse.spec.row_rule import Comparison, RowRule
+from gluehouse.spec.time_format import check_zone, names_an_offset
+from gluehouse.spec.types import IDENTIFIER, ColumnType, family
 
 CONTRACT_NAME = r"^[a-z][a-z0-9_]*\.v[1-9][0-9]*$"
+_NUMERIC = ("integer", "floating", "decimal")
 
 
 class Column(Spec):
-    """One column: its name as delivered, its type, and whether NULL is allowed."""
+    """One column: its name, the other names it may be delivered under, its type, and whether NULL is allowed.
+
+    >>> Column(name="sold_at", type="timestamp", format=["dd.MM.yyyy HH:mm"], zone="Europe/Berlin").formats
+    ('dd.MM.yyyy HH:mm',)
+    """
 
     name: str = Field(pattern=IDENTIFIER)
     type: ColumnType
     nullable: bool = True
     description: str = ""
-    format: str | None = Field(default=None, description="Spark's datetime pattern of a date or timestamp in text")
+    aliases: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=(), description="Other names under which a source may deliver the column"
+    )
+    pii: Literal["direct", "indirect", "sensitive"] | None = Field(
+        default=None,
+        description="direct names a person, sensitive is nobody else's business: both are masked in the raw form of "
+        "quarantined rows; indirect points to a person together with others, and is shown",
+    )
+    format: str | tuple[str, ...] | None = Field(
+        default=None, description="Spark's datetime pattern of a date or timestamp in text, or several, tried in order"
+    )
+    zone: str | None = Field(
+        default=None, description="IANA name, such as Europe/Berlin: where the clock of these timestamps hangs"
+    )
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_is_known(cls, zone: str | None) -> str | None:
+        return None if zone is None else check_zone(zone)
 
     @model_validator(mode="after")
-    def _format_belongs_to_time(self) -> Column:
-        if self.format is not None and self.type not in ("date", "timestamp"):
+    def _formats_belong_to_time(self) -> Column:
+        if self.format is None:
+            return self
+        if self.type not in ("date", "timestamp"):
             raise ValueError(f"a format is for date and timestamp columns, but {self.name} is {self.type}")
+        if not self.formats or not all(self.formats) or len(set(self.formats)) != len(self.formats):
+            raise ValueError(f"the formats of {self.name} must be one or more, none empty and none twice")
         return self
-
-
-class InSet(Spec):
-    """The value is one of those listed; NULL passes."""
-
-    rule: Literal["in_set"]
-    column: str
-    values: tuple[str | int | float, ...] = Field(min_length=1)
-
-
-class Between(Spec):
-    """The value lies between ``min`` and ``max``, both included, each optional; NULL passes."""
-
-    rule: Literal["between"]
-    column: str
-    min: float | None = None
-    max: float | None = None
 
     @model_validator(mode="after")
-    def _has_a_bound(self) -> Between:
-        if self.min is None and self.max is None:
-            raise ValueError("between needs min, max or both")
+    def _zone_fits_the_formats(self) -> Column:
+        if self.zone is None:
+            return self
+        if self.type != "timestamp":
+            raise ValueError(f"a zone is for timestamp columns, but {self.name} is {self.type}")
+        if not self.formats:
+            raise ValueError(f"{self.name} has a zone but no format: text without one may carry an offset of its own")
+        told = [pattern for pattern in self.formats if names_an_offset(pattern)]
+        if told:
+            raise ValueError(f"{self.name} has the zone {self.zone}, but the format '{told[0]}' reads an offset itself")
         return self
 
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The datetime patterns in the order in which they are tried."""
+        return (self.format,) if isinstance(self.format, str) else (self.format or ())
 
-def _compilable(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except re.error as problem:
-        raise ValueError(f"'{pattern}' is no regular expression: {problem}") from None
-    return pattern
-
-
-class Pattern(Spec):
-    """The whole text matches a regular expression (the part Java and Python share); NULL passes."""
-
-    rule: Literal["pattern"]
-    column: str
-    pattern: Annotated[str, AfterValidator(_compilable)]
-
-
-class Length(Spec):
-    """The text has between ``min`` and ``max`` characters, both included; NULL passes."""
-
-    rule: Literal["length"]
-    column: str
-    min: int = Field(default=0, ge=0)
-    max: int = Field(ge=0)
-
-
-class Expression(Spec):
-    """A SQL expression over the typed columns that is true for a good row; NULL passes."""
-
-    rule: Literal["expression"]
-    name: str = Field(pattern=IDENTIFIER)
-    sql: str = Field(min_length=1)
-
-
-RowRule = Annotated[InSet | Between | Pattern | Length | Expression, Field(discriminator="rule")]
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The column's name and its aliases: what a source may call it."""
+        return (self.name, *self.aliases)
 
 
 class Contract(Spec):
@@ -99,17 +93,14 @@ class Contract(Spec):
     quarantine_limit: float = Field(
         default=0.05, ge=0, le=1, description="Share of rows above which the delivery is refused"
     )
+    evolution: Evolution = Field(default=Evolution(), description="What becomes of a delivery with other columns")
 
     @model_validator(mode="after")
     def _names_agree(self) -> Contract:
-        folded: dict[str, str] = {}
-        for column in self.columns:
-            twin = folded.setdefault(column.name.lower(), column.name)
-            if twin is not column.name:
-                raise ValueError(f"columns '{twin}' and '{column.name}' differ in case alone or stand twice")
+        _refuse_twins(self.columns)
         named = {
             "keys": self.keys,
-            "row_rules": tuple(r.column for r in self.row_rules if not isinstance(r, Expression)),
+            "row_rules": tuple(name for rule in self.row_rules for name in rule.columns),
         }
         for where, names in named.items():
             unknown = [name for name in names if name not in self.column_names]
@@ -117,6 +108,43 @@ class Contract(Spec):
                 raise ValueError(f"{where} name {unknown}, but the columns are {list(self.column_names)}")
         return self
 
+    @model_validator(mode="after")
+    def _compared_columns_are_of_one_kind(self) -> Contract:
+        for rule in self.row_rules:
+            if isinstance(rule, Comparison):
+                left, right = (self.column(name).type for name in rule.columns)
+                if "<" in left or _comparable(left) != _comparable(right):
+                    raise ValueError(f"{rule.title} compares {left} with {right}; name two columns of one kind")
+        return self
+
     @property
     def column_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
+
+    def column(self, name: str) -> Column:
+        """The column of exactly this name; raises KeyError where there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+
+def _comparable(type_: str) -> str:
+    return "number" if family(type_) in _NUMERIC else family(type_)
+
+
+def _refuse_twins(columns: tuple[Column, ...]) -> None:
+    """No two columns may be delivered under one name, whatever its letter case."""
+    seen: dict[str, str] = {}
+    for name, what in _names(columns):
+        if name.lower() in seen:
+            raise ValueError(f"{seen[name.lower()]} and {what} '{name}' differ in case alone or stand twice")
+        seen[name.lower()] = f"{what} '{name}'"
+
+
+def _names(columns: tuple[Column, ...]) -> Iterator[tuple[str, str]]:
+    for column in columns:
+        yield column.name, "column"
+    for column in columns:
+        for alias in column.aliases:
+            yield alias, f"alias of {column.name}"

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gluehouse.spec.contract import CONTRACT_NAME, Contract
+from gluehouse.spec.delivered import unmet
 from gluehouse.spec.history import HistorySpec
 from gluehouse.spec.model import Spec
 from gluehouse.spec.plan import Engine, Execution
@@ -220,10 +221,36 @@ class CompiledPipeline(Spec):
             raise ValueError(f"history needs {lost}, but {self.output_contract.contract} has {had}")
         return self
 
+    @model_validator(mode="after")
+    def _the_contract_can_be_acted_on(self) -> CompiledPipeline:
+        source, contract = self.spec.source, self.contract
+        problems = list(unmet(contract.evolution, source.format))
+        aliased = [column.name for column in contract.columns if column.aliases and column.name in source.key_columns]
+        if aliased:
+            problems.append(f"columns_from_key gives {aliased}, so nothing is delivered under their aliases")
+        loose = [column.name for column in contract.columns if column.nullable and column.name not in contract.keys]
+        needed = [name for name in _ordering(self.spec.history) if name in loose and name not in source.key_columns]
+        if contract.evolution.removed == "ignore" and needed:
+            problems.append(
+                f"evolution.removed: ignore would leave {needed} NULL, which history needs; write nullable: false there"
+            )
+        if problems:
+            raise ValueError(f"{contract.contract} cannot be kept by source {source.kind}: {'; '.join(problems)}")
+        return self
+
     def sealed(self) -> CompiledPipeline:
         """The same pipeline with ``hash``: the first 32 hex digits of SHA-256 over its canonical JSON."""
         bare = self.model_copy(update={"hash": ""})
         return bare.model_copy(update={"hash": hashlib.sha256(bare.model_dump_json().encode()).hexdigest()[:32]})
+
+
+def _ordering(history: HistorySpec | None) -> tuple[str, ...]:
+    """The columns without which an event has no key, no place among the others, or no kind."""
+    if history is None:
+        return ()
+    flag = history.delete_flag.column if history.delete_flag else None
+    named = (*history.keys, *history.sequence_by, history.effective_at, history.tie_breaker, flag)
+    return tuple(name for name in named if name is not None)
 
 
 def _needed_by(history: HistorySpec | None) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import zlib
 
 from gluehouse.errors import InputError
 from gluehouse.spec.contract import Contract
+from gluehouse.spec.delivered import differences, missing, refuse
 from gluehouse.spec.pipeline import FileSource
 from gluehouse.spec.plan import ObjectRef
 
@@ -38,7 +39,8 @@ _DELIVER = "Deliver the object again in the agreed format, or correct `source` i
 def check_looks(found: ObjectRef, source: FileSource, contract: Contract, head: bytes, tail: bytes) -> None:
     """Refuse an object that cannot be what ``source`` says; ``head`` and ``tail`` are its outermost bytes.
 
-    Raises InputError GH2004 (empty), GH2005 (not the format), GH2010 (a CSV header that lacks columns).
+    Raises InputError GH2004 (empty), GH2005 (not the format), GH2010 (a CSV header that lacks columns),
+    GH2018 (one that has others, where the contract refuses that).
     """
     if found.size == 0 or not head:
         raise InputError(
@@ -89,14 +91,15 @@ def _text(uri: str, source: FileSource, head: bytes) -> str:
 
 
 def _check_header(uri: str, source: FileSource, contract: Contract, text: str) -> None:
-    expected = [name for name in contract.column_names if name not in source.key_columns]
     lines = io.StringIO(text.lstrip("\ufeff"), newline="")
     header = next(csv.reader(lines, delimiter=source.csv.delimiter, quotechar=source.csv.quote), [])
-    missing = [name for name in expected if name not in {column.strip() for column in header}]
-    if missing:
+    found = differences(contract, {column.strip(): None for column in header}, source.key_columns)
+    lacking = missing(found)
+    if lacking:
         # Only the contract's own names: where the header is missing, the first line is a row.
         raise InputError(
             "GH2010",
-            f"the first line of {uri} has {len(header)} columns and lacks {', '.join(missing)} of {contract.contract}.",
+            f"the first line of {uri} has {len(header)} columns and lacks {', '.join(lacking)} of {contract.contract}.",
             "Deliver it with the agreed header, or publish a new version of the contract.",
         )
+    refuse(uri, contract, found)

@@ -35,3 +35,56 @@ ColumnType = Annotated[str, AfterValidator(_check_type)]
 >>> _check_type("DECIMAL(10, 2)"), _check_type("int")
 ('decimal(10,2)', 'int')
 """
+
+_WIDER: dict[str, tuple[str, ...]] = {
+    "tinyint": ("smallint", "int", "bigint", "double"),
+    "smallint": ("int", "bigint", "double"),
+    "int": ("bigint", "double"),
+    "float": ("double",),
+}
+# The smallest decimal that holds every value of an integer type, by its whole digits.
+_WHOLE_DIGITS = {"tinyint": 10, "smallint": 10, "int": 10, "bigint": 20}
+
+
+def is_wider(old: str, new: str) -> bool:
+    """Whether ``new`` holds every value of ``old``, and is another type: the widenings that Delta documents.
+
+    ``old`` and ``new`` are canonical type names. Nested types widen field by field and are not told here.
+    Source: https://docs.delta.io/delta-type-widening (4.0); date to timestamp without zone is left out, because a
+    contract knows no such type.
+
+    >>> is_wider("int", "bigint"), is_wider("bigint", "int"), is_wider("bigint", "double")
+    (True, False, False)
+    >>> is_wider("decimal(10,1)", "decimal(12,3)"), is_wider("decimal(10,1)", "decimal(11,3)")
+    (True, False)
+    >>> is_wider("int", "decimal(12,2)"), is_wider("int", "decimal(11,2)")
+    (True, False)
+    """
+    to = _DECIMAL.fullmatch(new)
+    if to is None or old == new:
+        return new in _WIDER.get(old, ())
+    of = _DECIMAL.fullmatch(old)
+    whole, scale = (int(of[1]) - int(of[2]), int(of[2])) if of else (_WHOLE_DIGITS.get(old, 99), 0)
+    return whole <= int(to[1]) - int(to[2]) and scale <= int(to[2])
+
+
+def widens_by_itself(old: str, new: str) -> bool:
+    """Whether a history table takes ``new`` where it had ``old``: a number never changes its family unasked.
+
+    >>> widens_by_itself("int", "bigint"), widens_by_itself("int", "double"), widens_by_itself("int", "decimal(10,0)")
+    (True, False, False)
+    """
+    return is_wider(old, new) and family(old) == family(new)
+
+
+def family(name: str) -> str:
+    """The kind of a type: types of one kind can be compared, and a history column keeps its kind.
+
+    >>> family("int"), family("float"), family("decimal(3,1)"), family("date"), family("array<int>")
+    ('integer', 'floating', 'decimal', 'date', 'array<int>')
+    """
+    if _DECIMAL.fullmatch(name):
+        return "decimal"
+    return {"tinyint": "integer", "smallint": "integer", "int": "integer", "bigint": "integer"}.get(
+        name, "floating" if name in ("float", "double") else name
+    )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from gluehouse.errors import InputError
-from gluehouse.frames.parse import VIOLATIONS, parse
+from gluehouse.frames.parse import VIOLATIONS, parse, warnings
 from gluehouse.frames.rules import quoted
 from gluehouse.sources import file
 from gluehouse.sources.unreadable import refusing_damaged_objects
@@ -27,21 +29,22 @@ def run(context: StageContext) -> Report:
     _refuse_changed(context)
     with refusing_damaged_objects(uris):
         delivered = file.read(context.spark, uris, spec.source, contract)
-        seen = Observation()
+        seen, warned = Observation(), warnings(contract)
         parsed = parse(delivered, contract, spec.source.null_tokens).observe(
             seen,
             F.count(F.lit(1)).alias("in"),
             F.count_if(F.size(quoted(VIOLATIONS)) == 0).alias("good"),
+            *(count.alias(f"warned_{place}") for place, (_, count) in enumerate(warned)),
         )
         staging = zones.write_staging(context, parsed)
     _refuse_changed(context)
     counts = Counts(**{"in": seen.get["in"]}, good=seen.get["good"], quarantined=seen.get["in"] - seen.get["good"])
     outputs = {"staging": staging}
-    broken: tuple[RuleReport, ...] = ()
+    broken = _kept([title for title, _ in warned], seen)
     if counts.quarantined:
         rejected = zones.read_staging(context, rejected=True)
         outputs["quarantine"] = zones.write_quarantine(context, "ingest", rejected, _keys(context))
-        broken = _broken_rules(rejected)
+        broken += _broken_rules(rejected)
     else:
         zones.clear_quarantine(context, "ingest")
     return Report(counts=counts, quality=broken, outputs=outputs, problem=_judge(context, counts))
@@ -70,16 +73,17 @@ def _keys(context: StageContext) -> tuple[str, ...]:
 def _broken_rules(rejected: DataFrame) -> tuple[RuleReport, ...]:
     """How many rows each row rule rejected. A row that breaks two is counted at both."""
     found = rejected.select(F.explode(quoted(VIOLATIONS)["rule"]).alias("rule")).groupBy("rule").count().sort("rule")
-    return tuple(
-        RuleReport(
-            rule=row["rule"],
-            outcome="failed",
-            severity="warn",
-            metrics={"rows": row["count"]},
-            reason="row rule",
-        )
-        for row in found.collect()
-    )
+    return tuple(_told(row["rule"], row["count"], "row rule") for row in found.collect())
+
+
+def _kept(titles: Sequence[str], seen: Observation) -> tuple[RuleReport, ...]:
+    """How many of the kept rows break each rule that only warns."""
+    rows = [seen.get[f"warned_{place}"] for place in range(len(titles))]
+    return tuple(_told(title, count, "row rule, rows kept") for title, count in zip(titles, rows, strict=True) if count)
+
+
+def _told(rule: str, rows: int, reason: str) -> RuleReport:
+    return RuleReport(rule=rule, outcome="failed", severity="warn", metrics={"rows": rows}, reason=reason)
 
 
 def _judge(context: StageContext, counts: Counts) -> InputError | None:

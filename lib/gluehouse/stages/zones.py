@@ -9,6 +9,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from gluehouse.frames.mask import as_json, masked_columns
 from gluehouse.frames.parse import MALFORMED_RULE, RAW, SOURCE_OBJECT, VIOLATIONS
 from gluehouse.frames.rules import VIOLATION, quoted
 from gluehouse.spec.contract import Contract
@@ -67,7 +68,7 @@ def as_quarantine(context: StageContext, rows: DataFrame, keys: tuple[str, ...])
     return rows.select(
         *(quoted(name) for name in keys),
         quoted(VIOLATIONS),
-        F.to_json(F.struct(*(quoted(name) for name in names))).alias(RAW),
+        as_json(names, masked_columns(context.pipeline.contract, context.pipeline.output_contract)).alias(RAW),
         F.lit(", ".join(delivered.uri for delivered in context.plan.objects)).alias(SOURCE_OBJECT),
     )
 

@@ -1,0 +1,234 @@
+"""What a contract may say, and what it may not because no run could act on it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from gluehouse.spec.contract import Column, Contract
+from gluehouse.spec.evolution import CANNOT, Evolution
+from gluehouse.spec.pipeline import CompiledPipeline, PipelineSpec
+from gluehouse.spec.types import ATOMIC_TYPES, is_wider, widens_by_itself
+
+SALES: dict[str, Any] = {
+    "contract": "sales.v1",
+    "columns": [
+        {"name": "id", "type": "bigint", "nullable": False},
+        {"name": "opened", "type": "timestamp", "format": ["dd.MM.yy H:mm", "yyyy-MM-dd H:mm"], "zone": "Europe/Paris"},
+        {"name": "closed", "type": "timestamp"},
+        {"name": "buyer", "type": "string", "pii": "direct", "aliases": ["customer", "Client name"]},
+        {"name": "net", "type": "decimal(12,2)"},
+        {"name": "gross", "type": "double"},
+        {"name": "tags", "type": "array<string>"},
+        {"name": "marks", "type": "array<string>"},
+    ],
+    "keys": ["id"],
+}  # fmt: skip
+SPEC: dict[str, Any] = {
+    "pipeline": "sales",
+    "source": {"kind": "file", "format": "parquet", "prefix": "sales/", "mode": "changes"},
+    "contract": "sales.v1",
+    "process": {"engine": "glue_pyspark"},
+    "history": {"keys": ["id"], "sequence_by": ["opened"]},
+    "publish": [{"target": "delta", "table": "curated.sales"}],
+}
+
+
+def contract(**changes: Any) -> Contract:
+    return Contract.model_validate({**SALES, **changes})
+
+
+def compiled(source: dict[str, Any], **changes: Any) -> CompiledPipeline:
+    spec = PipelineSpec.model_validate({**SPEC, "source": {**SPEC["source"], **source}})
+    agreed = contract(**changes)
+    return CompiledPipeline(name="sales", spec=spec, contract=agreed, output_contract=agreed)
+
+
+def told_of(column: dict[str, Any]) -> str:
+    with pytest.raises(ValidationError) as refused:
+        Column.model_validate({"name": "a", "type": "timestamp", **column})
+    return str(refused.value)
+
+
+def test_a_contract_says_aliases_pii_formats_and_a_zone_of_its_columns() -> None:
+    opened, buyer = contract().column("opened"), contract().column("buyer")
+    assert (opened.formats, opened.zone) == (("dd.MM.yy H:mm", "yyyy-MM-dd H:mm"), "Europe/Paris")
+    assert (buyer.names, buyer.pii) == (("buyer", "customer", "Client name"), "direct")
+    assert Contract.model_validate_json(contract().model_dump_json()) == contract()
+
+
+def test_one_format_may_be_written_without_a_list_and_none_left_out() -> None:
+    assert Column(name="a", type="date", format="yyyy").formats == ("yyyy",)
+    assert Column(name="a", type="date").formats == ()
+
+
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        ({"type": "int", "format": "yyyy"}, "a format is for date and timestamp columns"),
+        ({"format": []}, "must be one or more"),
+        ({"format": ["yyyy", ""]}, "must be one or more"),
+        ({"format": ["yyyy", "yyyy"]}, "none twice"),
+        ({"zone": "Europe/Berlin"}, "has a zone but no format"),
+        ({"type": "date", "format": "yyyy", "zone": "Europe/Berlin"}, "a zone is for timestamp columns"),
+        ({"format": "yyyy HH:mm", "zone": "Europe/Berln"}, "is no time zone"),
+        ({"format": "yyyy HH:mm", "zone": "+02:00"}, "is no time zone"),
+        ({"format": ["HH:mm", "HH:mm XXX"], "zone": "UTC"}, "reads an offset itself"),
+        ({"pii": "secret"}, "pii"),
+        ({"aliases": [""]}, "aliases"),
+    ],
+)
+def test_what_cannot_be_true_of_a_column_is_refused_with_the_reason(column: dict[str, Any], told: str) -> None:
+    assert told in told_of(column)
+
+
+@pytest.mark.parametrize("aliases", [["a"], ["A"], ["b"], ["B"], ["x", "X"], ["y"]])
+def test_no_two_columns_can_be_delivered_under_one_name(aliases: list[str]) -> None:
+    columns = [
+        {"name": "a", "type": "int", "aliases": aliases},
+        {"name": "b", "type": "int", "aliases": ["Y"]},
+    ]
+    with pytest.raises(ValidationError, match="differ in case alone or stand twice"):
+        contract(columns=columns, keys=[])
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "fits"),
+    [
+        ("opened", "closed", True),
+        ("net", "gross", True),
+        ("id", "net", True),
+        ("net", "buyer", False),
+        ("id", "opened", False),
+        ("tags", "marks", False),
+    ],
+)
+def test_only_columns_of_one_kind_are_compared(left: str, right: str, fits: bool) -> None:
+    rules = [{"rule": "comparison", "column": left, "operator": "<=", "other": right}]
+    if fits:
+        assert contract(row_rules=rules).row_rules[0].title == f"comparison({left} <= {right})"
+    else:
+        with pytest.raises(ValidationError, match="name two columns of one kind"):
+            contract(row_rules=rules)
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ({"rule": "comparison", "column": "net", "operator": "<=", "other": "nett"}, "row_rules name"),
+        ({"rule": "comparison", "column": "net", "operator": "=", "other": "net"}, "names net twice"),
+        ({"rule": "comparison", "column": "net", "operator": "==", "other": "gross"}, "operator"),
+        ({"rule": "between", "column": "net", "min": 2, "max": 1}, "no value passes"),
+        ({"rule": "length", "column": "buyer", "min": 2, "max": 1}, "no text passes"),
+        ({"rule": "between", "column": "net", "min": 0, "severity": "stop"}, "severity"),
+        ({"rule": "unique", "columns": ["id"]}, "unique"),
+    ],
+)
+def test_a_rule_that_cannot_work_is_refused(rule: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        contract(row_rules=[rule])
+    assert told in str(refused.value)
+
+
+def test_a_rule_rejects_unless_it_says_that_it_only_warns() -> None:
+    rules = [
+        {"rule": "between", "column": "net", "min": 0},
+        {"rule": "pattern", "column": "buyer", "pattern": ".+", "severity": "warn"},
+    ]
+    assert [rule.severity for rule in contract(row_rules=rules).row_rules] == ["reject", "warn"]
+
+
+@pytest.mark.parametrize(("kind", "answer"), list(CANNOT))
+def test_an_answer_that_cannot_work_is_refused_with_the_reason(kind: str, answer: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Evolution.model_validate({kind: answer})
+    assert CANNOT[kind, answer] in str(refused.value)
+
+
+def test_every_answer_to_every_kind_is_either_accepted_or_has_a_reason() -> None:
+    accepted = []
+    for kind in Evolution.model_fields:
+        for answer in ("evolve", "ignore", "quarantine", "refuse"):
+            if (kind, answer) not in CANNOT:
+                assert getattr(Evolution.model_validate({kind: answer}), kind) == answer
+                accepted.append((kind, answer))
+    assert len(accepted) + len(CANNOT) == 20
+
+
+@pytest.mark.parametrize(
+    ("format_", "policy", "told"),
+    [
+        ("csv", {"widened": "refuse"}, "evolution.widened: refuse needs types, which csv"),
+        ("json", {"narrowed": "refuse"}, "evolution.narrowed: refuse needs types, which json"),
+        ("json", {"added": "refuse"}, "evolution.added: refuse needs one list of columns"),
+        ("json", {"renamed": "refuse"}, "evolution.renamed: refuse needs one list of columns"),
+        ("csv", {"removed": "ignore"}, "would leave ['opened'] NULL"),
+    ],
+)
+def test_a_policy_that_the_source_cannot_keep_is_refused_when_it_is_compiled(
+    format_: str, policy: dict[str, str], told: str
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        compiled({"format": format_}, evolution=policy)
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("format_", "policy"),
+    [
+        ("parquet", {"widened": "refuse", "added": "refuse"}),
+        ("csv", {"added": "refuse", "renamed": "refuse"}),
+        ("json", {}),
+    ],
+)
+def test_a_policy_that_the_source_can_keep_is_compiled(format_: str, policy: dict[str, str]) -> None:
+    assert compiled({"format": format_}, evolution=policy).contract.evolution == Evolution.model_validate(policy)
+
+
+def test_a_column_from_the_objects_key_can_have_no_aliases() -> None:
+    with pytest.raises(ValidationError, match="nothing is delivered under their aliases"):
+        compiled({"format": "csv", "columns_from_key": "(?P<buyer>[a-z]+)"})
+
+
+def test_no_type_is_wider_than_itself_and_none_both_wider_and_narrower() -> None:
+    types = [*ATOMIC_TYPES, "decimal(10,0)", "decimal(20,0)", "decimal(12,2)", "array<int>"]
+    both = [(a, b) for a in types for b in types if is_wider(a, b) and is_wider(b, a)]
+    assert both == []
+    assert all(is_wider(a, b) for a in types for b in types if widens_by_itself(a, b))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wider"),
+    [
+        ("tinyint", "bigint", True),
+        ("int", "double", True),
+        ("bigint", "double", False),
+        ("bigint", "decimal(20,0)", True),
+        ("bigint", "decimal(19,0)", False),
+        ("float", "double", True),
+        ("decimal(10,2)", "decimal(12,4)", True),
+        ("decimal(10,2)", "decimal(12,5)", False),
+        ("decimal(10,2)", "decimal(10,1)", False),
+        ("double", "decimal(38,10)", False),
+        ("date", "timestamp", False),
+        ("int", "string", False),
+    ],
+)
+def test_a_type_is_wider_where_it_holds_every_value_without_loss(old: str, new: str, wider: bool) -> None:
+    assert is_wider(old, new) is wider
+
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs/contracts.md").read_text("utf-8")
+
+
+def test_the_contract_of_the_page_is_valid_and_the_page_names_every_key_there_is() -> None:
+    block = re.search(r"^```yaml\n(.*?)^```", PAGE, re.M | re.S)
+    assert block is not None
+    assert Contract.model_validate(yaml.safe_load(block[1])).contract == "sales.v1"
+    keys = [*Contract.model_fields, *Column.model_fields, *Evolution.model_fields, "comparison", "severity"]
+    assert [key for key in keys if f"`{key}`" not in PAGE and f"`{key}:" not in PAGE] == []
