@@ -116,6 +116,7 @@ FINE: dict[str, tuple[bytes, str, dict[str, Any]]] = {
     "Hadoop's snappy, which only Spark unpacks": (b"\x00\x00\x10\x00\x00\x00\x00\x09id", "a.csv.snappy", {}),
     "JSON lines": (b'{"id": 1}\n{"id": 2}\n', "a.json", JSON),
     "JSON lines behind blank ones and a mark": (b'\xef\xbb\xbf \r\n{"id": 1}', "a.json", JSON),
+    "JSON lines behind more blank ones than are looked at": (b"\n" * 100_000 + b'{"id": 1}', "a.json", JSON),
     "JSON lines whose first is cut": (b'{"id": \n{"id": 2}\n', "a.json", JSON),
     "JSON lines of arrays": (b'[{"id": 1},\n{"id": 2}]\n', "a.json", JSON),
     "JSON lines nested beyond every parser": (b"[" * 200_000, "a.json", JSON),
@@ -123,6 +124,7 @@ FINE: dict[str, tuple[bytes, str, dict[str, Any]]] = {
     "an empty gzip of changes": (zipped(b""), "a.json.gz", {**JSON, **CHANGES}),
     "changes of blank lines": (b"\n\n", "a.json", {**JSON, **CHANGES}),
     "Parquet": (WHOLE_PARQUET, "a.parquet", PARQUET),
+    "Parquet that is hardly more than a footer": (b"PAR1....\x04\x00\x00\x00PAR1", "a.parquet", PARQUET),
     "Parquet, whose name unpacks nothing": (WHOLE_PARQUET, "a.gz", PARQUET),
 }
 
@@ -276,6 +278,7 @@ BAD: dict[str, tuple[bytes, str, dict[str, Any], str, str]] = {
     "a name twice in other letter case": (b"id,name,ID\n1,x,1", "a.csv", {}, "GH2011", "names id more than once"),
     "a name twice with blanks": (b"id,name, id \n1,x,1", "a.csv", {}, "GH2011", "names id more than once"),
     "names in other letter case": (b"ID,name\n1,x", "a.csv", {}, "GH2010", "id stand there with other letter case"),
+    "two names in other letter case": (b"Id,ID,name\n1,1,x", "a.csv", {}, "GH2010", "id stand there"),
     "names with blanks": (
         b"id, name\n1, x",
         "a.csv",
@@ -284,6 +287,13 @@ BAD: dict[str, tuple[bytes, str, dict[str, Any], str, str]] = {
         "name stand there with other letter case or with blanks",
     ),
     "a name behind two marks": (b"\xef\xbb\xbf\xef\xbb\xbfid,name\n1,x", "a.csv", {}, "GH2010", "lacks id of"),
+    "a name behind two marks of UTF-16": (
+        "\ufeff\ufeffid,name\n1,x".encode("utf-16-le"),
+        "a.csv",
+        UTF_16,
+        "GH2010",
+        "id of",
+    ),
     "a missing column": (b"id,title\n1,x", "a.csv", {}, "GH2010", "has 2 columns and lacks name of towns.v1"),
     "a missing column, lines that end in CR": (
         b"id,title\r1,x\r" * 9000,
@@ -319,6 +329,7 @@ BAD: dict[str, tuple[bytes, str, dict[str, Any], str, str]] = {
         "GH2020",
         "the footer",
     ),
+    "a Parquet footer one byte too long": (b"PAR1....\x05\x00\x00\x00PAR1", "a.parquet", PARQUET, "GH2020", "footer"),
     "a Parquet footer of no length": (b"PAR1....\x00\x00\x00\x00PAR1", "a.parquet", PARQUET, "GH2020", "the footer"),
     "four letters of Parquet": (b"PAR1", "a.parquet", PARQUET, "GH2020", "the footer"),
     "an encrypted Parquet": (b"PARE....\x04\x00\x00\x00PARE", "a.parquet", PARQUET, "GH2021", "encrypted footer"),
@@ -376,6 +387,15 @@ def test_a_header_that_ends_where_the_look_ends_is_left_to_the_ingest_stage() ->
     to_the_end = b"id,title," + b"x" * (HEAD_BYTES - 9)
     assert refusal(to_the_end + b"\n1,x") == ""
     assert refusal(to_the_end[:-1] + b"\n1,x").startswith("GH2010: ")
+
+
+def test_a_gzip_member_that_ends_where_the_look_ends_may_have_others_behind_it() -> None:
+    plain = zipped(b"id,name\n")
+    # With a file name in its head (RFC 1952) a member can have any size.
+    padded = plain[:3] + b"\x08" + plain[4:10] + b"n" * (HEAD_BYTES - len(plain) - 1) + b"\x00" + plain[10:]
+    assert len(padded) == HEAD_BYTES
+    assert refusal(padded, "a.csv.gz").startswith("GH2031: ")
+    assert refusal(padded + zipped(b"1,x"), "a.csv.gz") == ""
 
 
 def test_an_open_quote_that_swallows_the_rest_is_left_to_the_ingest_stage() -> None:
