@@ -103,8 +103,8 @@ def legal(draw: st.DrawFn) -> Csv:
 
     header = delimiter.join(cell(name) for name in names)
     row = delimiter.join(cell("1") for _ in names)
-    blank = line * draw(st.integers(0, 2))
-    text = blank + line.join([header, *[row] * draw(st.sampled_from([0, 1, 3, 9000]))]) + draw(st.sampled_from(["", line, line * 3]))
+    before, behind = line * draw(st.integers(0, 2)), line * draw(st.integers(0, 3))
+    text = before + line.join([header, *[row] * draw(st.sampled_from([0, 1, 3, 9000]))]) + behind
     packing = draw(st.sampled_from(list(PACKINGS)))
     content = PACKINGS[packing](text.encode(draw(st.sampled_from(ENCODINGS[agreed]))))
     dialect = {"delimiter": delimiter, "quote": quote, "encoding": agreed, "multi_line": multi_line}

@@ -10,7 +10,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Set
 from itertools import product
 from typing import NamedTuple
 
@@ -35,6 +35,15 @@ class Header(NamedTuple):
     rows: bool
 
 
+class Wanted(NamedTuple):
+    """What a contract, called ``by``, wants of a header: ``names`` are those that it knows columns by, and
+    ``missing(delivered)`` answers the columns that would be missing."""
+
+    by: str
+    names: tuple[str, ...]
+    missing: Callable[[Set[str]], list[str]]
+
+
 def read_header(text: str, dialect: CsvDialect, whole: bool) -> Header:
     """The first record of ``text``, which is ``whole`` or the beginning of more."""
     blank = _BLANK_LINES.match(text)
@@ -50,8 +59,8 @@ def read_header(text: str, dialect: CsvDialect, whole: bool) -> Header:
     return Header(tuple(names), body[:end], whole or end < len(body), bool(body[end:].strip("\r\n")))
 
 
-def check_header(uri: str, header: Header, text: str, dialect: CsvDialect, expected: Iterable[str], by: str) -> bool:
-    """Whether the ``expected`` columns of the contract called ``by`` are there; False if the header's end was not seen.
+def check_header(uri: str, header: Header, text: str, dialect: CsvDialect, wanted: Wanted) -> bool:
+    """Whether all that is ``wanted`` is there; False if the header's end was not seen.
 
     Raises InputError GH2010 (columns are missing), GH2011 (one stands twice), GH2022 (more than the reader takes).
     """
@@ -61,17 +70,15 @@ def check_header(uri: str, header: Header, text: str, dialect: CsvDialect, expec
         )
     if not header.ended:
         return False
-    wanted = tuple(expected)
-    _refuse_repeated(uri, header, wanted)
-    readable = _readable(header, dialect)
-    missing = [name for name in wanted if name not in readable]
+    _refuse_repeated(uri, header, wanted.names)
+    missing = wanted.missing(_readable(header, dialect))
     if missing:
         # Only the contract's own names: where the header is missing, the first line is a row.
         told = ", ".join(missing[:_NAMES_TOLD]) + (" and more" if len(missing) > _NAMES_TOLD else "")
         why = _explained(header, text, dialect, wanted, missing)
         raise InputError(
             "GH2010",
-            f"the first line of {uri} has {len(header.names)} columns and lacks {told} of {by}.{why}",
+            f"the first line of {uri} has {len(header.names)} columns and lacks {told} of {wanted.by}.{why}",
             "Deliver it with the agreed header, or publish a new version of the contract.",
         )
     return True
@@ -85,10 +92,10 @@ def _is_unclosed(record: str, dialect: CsvDialect) -> bool:
     return reader.line_num > len(lines)
 
 
-def _refuse_repeated(uri: str, header: Header, expected: tuple[str, ...]) -> None:
+def _refuse_repeated(uri: str, header: Header, names: tuple[str, ...]) -> None:
     """Also those that only letter case or blanks tell apart: nobody could say which column is meant."""
     times = Counter(_folded(name) for name in header.names)
-    repeated = sorted(name for name in expected if name in header.names and times[_folded(name)] > 1)
+    repeated = sorted(name for name in names if name in header.names and times[_folded(name)] > 1)
     if repeated:
         told = ", ".join(repeated[:_NAMES_TOLD])
         raise InputError(
@@ -104,8 +111,8 @@ def _readable(header: Header, dialect: CsvDialect) -> set[str]:
     return names | {name.strip() for name in names} if dialect.quote in header.record else names
 
 
-def _explained(header: Header, text: str, dialect: CsvDialect, expected: tuple[str, ...], missing: list[str]) -> str:
-    other = next((name for name in _dialects(dialect) if _holds(text, name, expected)), None)
+def _explained(header: Header, text: str, dialect: CsvDialect, wanted: Wanted, missing: list[str]) -> str:
+    other = next((name for name in _dialects(dialect) if _holds(text, name, wanted)), None)
     if other is not None and other.delimiter != dialect.delimiter:
         return f" They are there if it is separated by {_told(other)} and not by {_told(dialect)} (`csv.delimiter`)."
     if other is not None:
@@ -124,8 +131,8 @@ def _dialects(agreed: CsvDialect) -> Iterable[CsvDialect]:
         yield agreed.model_copy(update={"quote": quote, "delimiter": delimiter})
 
 
-def _holds(text: str, dialect: CsvDialect, expected: tuple[str, ...]) -> bool:
-    return set(expected) <= _readable(read_header(text, dialect, whole=True), dialect)
+def _holds(text: str, dialect: CsvDialect, wanted: Wanted) -> bool:
+    return not wanted.missing(_readable(read_header(text, dialect, whole=True), dialect))
 
 
 def _told(dialect: CsvDialect) -> str:

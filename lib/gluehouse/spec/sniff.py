@@ -17,7 +17,7 @@ from gluehouse.errors import InputError
 from gluehouse.spec.charset import decoded, misread
 from gluehouse.spec.codec import CODECS, HEAD_BYTES, codec_of, opened
 from gluehouse.spec.contract import Contract
-from gluehouse.spec.header import check_header, read_header
+from gluehouse.spec.header import Wanted, check_header, read_header
 from gluehouse.spec.pipeline import FileSource
 from gluehouse.spec.plan import ObjectRef
 from gluehouse.spec.signature import signature_of
@@ -121,10 +121,8 @@ def _foreign(look: Look, kind: str, encoding: str) -> InputError:
 def _csv(look: Look, text: str, whole: bool) -> bool:
     if whole and not text.strip():
         raise InputError("GH2004", f"{look.uri} holds nothing, not even a header.", _AGAIN)
-    dialect, contract = look.source.csv, look.contract
-    header = read_header(text, dialect, whole)
-    expected = [name for name in contract.column_names if name not in look.source.key_columns]
-    sure = check_header(look.uri, header, text, dialect, expected, contract.contract)
+    header = read_header(text, look.source.csv, whole)
+    sure = check_header(look.uri, header, text, look.source.csv, _wanted(look))
     if whole and not header.rows and look.source.mode == "snapshot":
         raise InputError(
             "GH2031",
@@ -132,6 +130,11 @@ def _csv(look: Look, text: str, whole: bool) -> bool:
             "Deliver a complete snapshot.",
         )
     return sure
+
+
+def _wanted(look: Look) -> Wanted:
+    names = tuple(name for name in look.contract.column_names if name not in look.source.key_columns)
+    return Wanted(look.contract.contract, names, lambda delivered: [name for name in names if name not in delivered])
 
 
 def _json_lines(look: Look, text: str, whole: bool) -> bool:
