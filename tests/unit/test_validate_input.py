@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
+from urllib.parse import quote_plus
 
 import boto3
 import pytest
 
 from gluehouse.aws import storage, wiring
 from gluehouse.aws.intake import Intake
+from gluehouse.aws.landing import Landing
 from gluehouse.aws.ledger import DynamoLedger
 from gluehouse.errors import ConfigError, InputError
 from gluehouse.spec.ledger import LedgerRow
-from gluehouse.spec.plan import RunPlan
+from gluehouse.spec.plan import ObjectRef, RunPlan
 
 
 def zipped(content: bytes) -> bytes:
@@ -171,14 +175,78 @@ def test_a_refused_delivery_is_a_failed_batch_and_the_schedule_goes_on_to_the_ne
         (KEY, b"PAR1....PAR1", "GH2005"),
         (KEY, zipped(b"iata,name\nAAA,Anaa\n"), "GH2010"),
         (KEY, zipped(b"\x00\x01\x02"), "GH2005"),
+        (KEY, zipped(f"{HEADER}\n".encode()), "GH2031"),
+        ("airports//2024-08-06.csv.gz", GOOD, "GH2023"),
     ],
-    ids=["nobody reads it", "empty", "another format", "columns missing", "not text"],
+    ids=[
+        "nobody reads it",
+        "empty",
+        "another format",
+        "columns missing",
+        "not text",
+        "header only",
+        "no key of Hadoop's",
+    ],
 )
 def test_a_delivery_that_cannot_be_what_its_pipeline_reads_is_refused(
     desk: Desk, key: str, content: bytes, code: str
 ) -> None:
     with pytest.raises(InputError, match=code):
         desk.bring(desk.deliver(key, content))
+
+
+NAMES = ("a b", "a+b", "a%20b", "a%2Fb%", "é Ж 中 😀", "a=b&c;d", "a#b?c", "[a]{b}*", "a'b\"c", "a\\b")
+
+
+def notified(bucket: str, key: str) -> dict[str, Any]:
+    """The classic notification, in which a key is encoded as in a form."""
+    return {"Records": [{"s3": {"bucket": {"name": bucket}, "object": {"key": quote_plus(key, safe="/")}}}]}
+
+
+@pytest.mark.parametrize("form", ["EventBridge", "notification"])
+def test_an_object_is_found_by_its_key_whatever_characters_it_has(desk: Desk, form: str) -> None:
+    keys = [f"airports/{name} 2024-08-06.csv.gz" for name in NAMES]
+    planned = []
+    for number, key in enumerate(keys):
+        event = desk.deliver(key)
+        if form == "notification":
+            event = notified(desk.stack.outputs["LandingBucket"], key)
+        plan = RunPlan.model_validate_json(storage.read_text(desk.bring(event, f"run-{number}")["plan_uri"]))
+        planned += [one.uri for one in plan.objects]
+    assert planned == [f"{desk.stack.environment.landing}/{key}" for key in keys]
+
+
+class _MovedOn(Landing):
+    """The landing zone, where something happens to an object between the look-up of it and the look at it."""
+
+    happens: Callable[[], object]
+
+    def look_up(self, uri: str) -> ObjectRef | None:
+        found = super().look_up(uri)
+        self.happens()
+        return found
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [(None, "GH2003"), (b"x", "GH2007"), (zipped(f"{HEADER}\n{ROW}\n{ROW}\n".encode()), "GH2007")],
+    ids=["deleted", "overwritten by less", "overwritten by more"],
+)
+def test_an_object_that_changes_while_it_is_looked_at_is_refused(desk: Desk, content: bytes | None, code: str) -> None:
+    event = desk.deliver()
+    landing = _MovedOn(boto3.client("s3"))
+    where = {"Bucket": desk.stack.outputs["LandingBucket"], "Key": KEY}
+    landing.happens = lambda: (
+        boto3.client("s3").delete_object(**where)
+        if content is None
+        else boto3.client("s3").put_object(**where, Body=content)
+    )
+    ports = replace(wiring.intake(desk.stack.environment), landing=landing)
+    with pytest.raises(InputError, match=code):
+        ports.admit(event, "run-1", f"{desk.arn}:run-1", datetime.now(UTC))
+    row = desk.ledger.of_run("run-1")
+    assert row is not None
+    assert (row.status, row.error_code) == ("FAILED", code)
 
 
 def test_an_object_that_is_gone_is_refused_and_a_folder_marker_is_no_delivery(desk: Desk) -> None:

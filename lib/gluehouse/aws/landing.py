@@ -9,9 +9,12 @@ from botocore.exceptions import ClientError
 
 from gluehouse.aws.faults import code_of_fault, passing_faults
 from gluehouse.aws.storage import split
+from gluehouse.errors import InputError
 from gluehouse.spec.plan import ObjectRef
 
 _ABSENT = {"404", "NoSuchKey", "NotFound"}
+# The range of a shorter object that took its place cannot be had either.
+_CHANGED = {"412", "416", "PreconditionFailed", "InvalidRange"}
 
 
 class Listed(NamedTuple):
@@ -54,17 +57,40 @@ class Landing:
         return sorted(listed, key=lambda one: (one.arrived_at, one.found.uri))
 
     def outermost(self, found: ObjectRef, head: int, tail: int) -> tuple[bytes, bytes]:
-        """The first ``head`` and the last ``tail`` bytes of an object that is not empty."""
-        first = self._range(found.uri, 0, min(head, found.size) - 1)
+        """The first ``head`` and the last ``tail`` bytes of an object that is not empty.
+
+        Raises InputError GH2003 where it is gone meanwhile, GH2007 where another stands in its place.
+        """
+        first = self._range(found, 0, min(head, found.size) - 1)
         if found.size <= head:
             return first, first[-tail:]
-        return first, self._range(found.uri, found.size - tail, found.size - 1)
+        return first, self._range(found, found.size - tail, found.size - 1)
 
-    def _range(self, uri: str, start: int, end: int) -> bytes:
-        bucket, key = split(uri)
-        with passing_faults(f"reading {uri}"):
-            body: bytes = self._client.get_object(Bucket=bucket, Key=key, Range=f"bytes={start}-{end}")["Body"].read()
+    def _range(self, found: ObjectRef, start: int, end: int) -> bytes:
+        bucket, key = split(found.uri)
+        asked = {"Range": f"bytes={start}-{end}", "IfMatch": f'"{found.etag}"'}
+        try:
+            with passing_faults(f"reading {found.uri}"):
+                body: bytes = self._client.get_object(Bucket=bucket, Key=key, **asked)["Body"].read()
+        except ClientError as error:
+            problem = _moved_on(found, error)
+            if problem is None:
+                raise
+            raise problem from error
         return body
+
+
+def _moved_on(found: ObjectRef, error: ClientError) -> InputError | None:
+    """What became of an object since it was looked up, or None where S3 complains of something else."""
+    if code_of_fault(error) in _ABSENT:
+        return InputError("GH2003", f"{found.uri} was deleted while it was looked at.", "Deliver it again.")
+    if code_of_fault(error) in _CHANGED:
+        return InputError(
+            "GH2007",
+            f"{found.uri} was overwritten while it was looked at.",
+            "The new content is a batch of its own, started by its own event.",
+        )
+    return None
 
 
 def _plain(etag: str) -> str:
