@@ -9,6 +9,8 @@ VENV := .venv/bin
 PROFILE := glue-5.1
 VENV_glue-5.1 := $(VENV)
 VENV_glue-6.0 := .cache/glue-6.0/bin
+# Two tests at a time: most of what a Spark session does for a small table is done by one thread.
+TWO := -n 2 --dist worksteal
 export PYTHONUNBUFFERED := 1
 export ENV
 
@@ -30,15 +32,16 @@ deploy: setup  ## code, stack and configuration to AWS: make deploy ENV=dev (a f
 # One process a folder: a Spark session does not live on into the next one's memory.
 test: setup  ## every test: the fast ones, then Spark, history tables, the local AWS, the state machine end to end
 	@set -e; for folder in $(filter-out tests/conftest.py,$(wildcard tests/unit tests/spec tests/spark tests/history tests/delta tests/local tests/e2e)); do \
-	  echo "== $$folder"; extra=; [ $$folder != tests/unit ] || extra="lib --doctest-modules -n 2"; \
+	  echo "== $$folder"; extra=; \
+	  case $$folder in tests/unit) extra="lib --doctest-modules $(TWO)" ;; tests/history | tests/spark) extra="$(TWO)" ;; esac; \
 	  $(VENV)/python -m pytest $$folder $$extra; done
 
 test-fast: setup  ## the tests that start no Spark and no service
-	@$(VENV)/python -m pytest tests/unit lib --doctest-modules -n 2
+	@$(VENV)/python -m pytest tests/unit lib --doctest-modules $(TWO)
 
 test-history:  ## the history engine's tests; with PROFILE=glue-6.0 on Spark 4.1 and Delta 4.2, if there is a Python 3.13
 	@$(PYTHON) lib/gluehouse_local/bootstrap.py --profile $(PROFILE)
-	@$(VENV_$(PROFILE))/python -m pytest tests/history
+	@$(VENV_$(PROFILE))/python -m pytest tests/history $(TWO)
 
 lint: setup  ## style and common mistakes (ruff), the Dockerfile (hadolint)
 	@$(VENV)/ruff check .

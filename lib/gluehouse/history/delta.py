@@ -14,7 +14,7 @@ from pyspark.sql import types as T
 
 from gluehouse.errors import TableLockLost
 from gluehouse.history.ranges import Range, may_hold
-from gluehouse.history.session import options
+from gluehouse.history.session import PYTHON_UTILS, java_class, options
 
 TXN = "spark.databricks.delta.write."
 # Spark 3.5 refuses dates before 1582 and timestamps before 1900, lest Spark 2 or an old Hive read the file; 4 does not.
@@ -149,10 +149,10 @@ class DeltaLocation:
         return [files.apply(at) for at in range(int(files.size()))]
 
     def seq(self, items: list[Any]) -> Any:
-        made = self._java().java.util.ArrayList()
+        made = java_class(self.spark, "java.util.ArrayList")()
         for item in items:
             made.add(item)
-        return self._java().PythonUtils.toSeq(made)
+        return java_class(self.spark, PYTHON_UTILS).toSeq(made)
 
     def _update(self) -> Any:
         return self.log.update(False, *self._nones(2))
@@ -164,15 +164,13 @@ class DeltaLocation:
 
     @property
     def log(self) -> Any:
-        return self._java().org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path)
-
-    def _java(self) -> Any:
-        jvm = self.spark._jvm
-        assert jvm is not None
-        return jvm
+        return java_class(self.spark, "org.apache.spark.sql.delta.DeltaLog").forTable(
+            self.spark._jsparkSession, self.path
+        )
 
     def _nones(self, count: int) -> list[Any]:
-        return [self._java().scala.Option.empty() for _ in range(count)]
+        none = java_class(self.spark, "scala.Option").empty()
+        return [none] * count
 
 
 def _statistics(entry: Any) -> str | None:

@@ -25,8 +25,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from gluehouse.history.delta import DeltaLocation, conflict_is_loss, other_version
-from gluehouse.history.session import options
+from gluehouse.history.session import PYTHON_UTILS, java_class, options
 
+SQL, DELTA = "org.apache.spark.sql.", "org.apache.spark.sql.delta."
 # What a table may have switched on without a change needing more than files taken away and files added.
 _PLAIN_FEATURES = {"deletionVectors", "appendOnly", "invariants", "checkConstraints", "timestampNtz", "v2Checkpoint"}
 # Without this, rows of two partitions are sorted before they are written.
@@ -51,18 +52,16 @@ class FileCommit:
 
     def __init__(self, table: DeltaLocation, before: int | None) -> None:
         self.table, self.spark, self.before = table, table.spark, before
-        jvm: Any = table.spark._jvm
-        self._jvm, self._delta = jvm, jvm.org.apache.spark.sql.delta
         self._actions: list[Any] = []
         self._told = (0, 0, 0)
 
     @cached_property
     def _transaction(self) -> Any:
-        none, some, snapshot = self._jvm.scala.Option.empty, self._jvm.scala.Option.apply, self.table.snapshot
+        option, snapshot = self._class("scala.Option"), self.table.snapshot
         seen = int(snapshot.version())
         if seen != (-1 if self.before is None else self.before):
             raise other_version(seen, self.before)
-        began = self.table.log.startTransaction(none(), some(snapshot))
+        began = self.table.log.startTransaction(option.empty(), option.apply(snapshot))
         # Whatever another writer commits meanwhile is then a conflict, also a plain append.
         began.readWholeTable()
         return began
@@ -84,12 +83,9 @@ class FileCommit:
     def create(self, rows: DataFrame, partition_by: str, properties: dict[str, str] | None = None) -> None:
         """Make the table, with the columns of ``rows``; before anything is written."""
         was = self._transaction.metadata()
-        made = self._jvm.java.util.HashMap()
-        for name, value in (properties or {}).items():
-            made.put(name, value)
+        told = self._scala_map(properties or {})
         self._transaction.updateMetadata(
-            _described(was, self._schema(rows), self.table.seq([partition_by]), self._jvm.PythonUtils.toScalaMap(made)),
-            False,
+            _described(was, self._schema(rows), self.table.seq([partition_by]), told), False
         )
 
     def add_columns(self, rows: DataFrame) -> None:
@@ -124,15 +120,16 @@ class FileCommit:
         files = [file for file in files if file.rows != file.going]
         if not files:
             return
-        some, commands = self._jvm.scala.Option.apply, self._delta.commands
+        some = self._class("scala.Option").apply
         entries = {file.url: file.entry for file in files}
-        found = commands.DeletionVectorBitmapGenerator.buildRowIndexSetsForFilesMatchingCondition(
+        generator = self._class(DELTA + "commands.DeletionVectorBitmapGenerator")
+        found = generator.buildRowIndexSetsForFilesMatchingCondition(
             self.spark._jsparkSession,
             self._transaction,
             any(file.entry.deletionVector() is not None for file in files),
             places.where(F.col("file").isin(*entries))._jdf,
             self.table.seq(list(entries.values())),
-            self._jvm.org.apache.spark.sql.catalyst.expressions.Literal.TrueLiteral(),
+            self._class(SQL + "catalyst.expressions.Literal").TrueLiteral(),
             some(F.col("file")._jc),
             some(F.col("row")._jc),
         )
@@ -166,12 +163,12 @@ class FileCommit:
 
         Raises TableLockLost GH6002 where another writer committed since ``before``.
         """
-        none, some = self._jvm.scala.Option.empty, self._jvm.scala.Option.apply
-        nothing = self.table.seq([])
-        merge = self._delta.DeltaOperations.Merge(none(), none(), none(), none(), nothing, nothing, nothing)
+        option, nothing = self._class("scala.Option"), self.table.seq([])
+        merge = self._class(DELTA + "DeltaOperations$Merge")(*[option.empty()] * 4, nothing, nothing, nothing)
         actions = self._actions
         if transaction is not None:
-            named = self._delta.actions.SetTransaction(transaction, number, some(int(time.time() * 1000)))
+            now = option.apply(int(time.time() * 1000))
+            named = self._class(DELTA + "actions.SetTransaction")(transaction, number, now)
             actions = [*actions, named]
         sequence = self.table.seq(actions)
         self._transaction.registerSQLMetrics(self.spark._jsparkSession, self._metrics())
@@ -181,7 +178,7 @@ class FileCommit:
 
     def _schema(self, rows: DataFrame) -> dict[str, Any]:
         """A frame's schema as Delta writes it down: nothing is required, nor told by another Delta table."""
-        plain = self._delta.DeltaColumnMapping.dropColumnMappingMetadata(rows._jdf.schema().asNullable())
+        plain = self._class(DELTA + "DeltaColumnMapping").dropColumnMappingMetadata(rows._jdf.schema().asNullable())
         found: dict[str, Any] = json.loads(str(plain.json()))
         return found
 
@@ -197,20 +194,27 @@ class FileCommit:
             "operationNumSourceRows": inserted + updated + deleted,
             "numSourceRows": inserted + updated + deleted,
         }
-        made = self._jvm.java.util.HashMap()
-        context = self.spark.sparkContext._jsc.sc()
-        for name, value in told.items():
-            metric = self._jvm.org.apache.spark.sql.execution.metric.SQLMetrics.createMetric(context, name)
-            metric.set(value)
-            made.put(name, metric)
-        return self._jvm.PythonUtils.toScalaMap(made)
+        context, metrics = self.spark.sparkContext._jsc.sc(), self._class(SQL + "execution.metric.SQLMetrics")
+        made = {name: metrics.createMetric(context, name) for name in told}
+        for name, metric in made.items():
+            metric.set(told[name])
+        return self._scala_map(made)
+
+    def _scala_map(self, values: dict[str, Any]) -> Any:
+        made = self._class("java.util.HashMap")()
+        for name, value in values.items():
+            made.put(name, value)
+        return self._class(PYTHON_UTILS).toScalaMap(made)
+
+    def _class(self, name: str) -> Any:
+        return java_class(self.spark, name)
 
     def _url(self, entry: Any) -> str:
         """A file's URL as Spark's ``_metadata.file_path`` gives it."""
-        path = self._delta.util.DeltaFileOperations.absolutePath(
+        path = self._class(DELTA + "util.DeltaFileOperations").absolutePath(
             str(self.table.log.dataPath().toString()), entry.path()
         )
-        return str(self._jvm.org.apache.spark.paths.SparkPath.fromPath(path).urlEncoded())
+        return str(self._class("org.apache.spark.paths.SparkPath").fromPath(path).urlEncoded())
 
 
 def _rows_of(entry: Any) -> int:

@@ -68,7 +68,7 @@ def boundaries(
     Answer: ``key``; ``state`` (at, seq, payload, digest): what the last upsert left, where the version that covers it
     shows otherwise; ``member`` (at, seq): the inferred member that no event has followed yet. Grain: one row a key.
     """
-    rows = _counting(layout, _states(layout, old, memory, marks, None, marked, single))
+    rows = _states(layout, old, memory, marks, None, marked, single).withColumn("counts", _counts(layout))
     found = F.struct(
         "at",
         "seq",
@@ -127,9 +127,9 @@ def _infer(layout: Layout, rows: DataFrame, inferred: bool) -> DataFrame:
     Where nothing holds one leaves the state of the next real event, or NULL in every column (``bare``: there is none);
     elsewhere the state that is there, so that it says nothing.
     """
-    rows = rows.withColumn("real", F.col("is_event"))
     if not inferred:
-        return rows.withColumn("bare", F.lit(False))
+        return rows.withColumns({"real": F.col("is_event"), "bare": F.lit(False)})
+    rows = rows.withColumn("real", F.col("is_event"))
     order = Window.partitionBy("key").orderBy("at", "seq")
     rest = order.rowsBetween(Window.currentRow, Window.unboundedFollowing)
     told = F.when(F.col("real"), F.struct("is_delete", "state"))
@@ -154,13 +154,13 @@ def _infer(layout: Layout, rows: DataFrame, inferred: bool) -> DataFrame:
 
 def _fold(layout: Layout, rows: DataFrame, inferred: bool) -> DataFrame:
     """Versions: ``opens`` where one starts, ``row`` (payload, till) as its interval shows it."""
-    rows = _counting(layout, rows)
+    tracked = F.when(~F.col("is_delete"), _tracked_digest(layout, inferred))
+    rows = rows.withColumns({"counts": _counts(layout), "tracked": tracked})
     order = Window.partitionBy("key", "counts").orderBy("at", "seq")
-    rows = rows.withColumn("tracked", F.when(~F.col("is_delete"), _tracked_digest(layout, inferred)))
     rows = rows.withColumns({"before": F.lag("tracked").over(order), "next_at": F.lead("at").over(order)})
-    rows = rows.withColumn("turns", F.col("counts") & ~F.col("tracked").eqNullSafe(F.col("before")))
+    turns = F.col("counts") & ~F.col("tracked").eqNullSafe(F.col("before"))
     so_far = order.rowsBetween(Window.unboundedPreceding, 0)
-    rows = rows.withColumn("run", F.sum(F.col("turns").cast("int")).over(so_far))
+    rows = rows.withColumns({"turns": turns, "run": F.sum(turns.cast("int")).over(so_far)})
     run = _whole(Window.partitionBy("key", "counts", "run").orderBy("at", "seq"))
     of_run = {"till": F.last("next_at").over(run)}
     if not layout.all_tracked:
@@ -179,8 +179,7 @@ def _fold(layout: Layout, rows: DataFrame, inferred: bool) -> DataFrame:
     visible = F.col("counts") & F.col("tracked").isNotNull()
     if layout.spec.type != 2:
         visible = visible & F.col("till").isNull()
-    rows = rows.withColumn("row", F.when(visible, _row(layout)))
-    return rows.withColumn("opens", F.col("turns") & F.col("row").isNotNull())
+    return rows.withColumns({"row": F.when(visible, _row(layout)), "opens": F.col("turns") & visible})
 
 
 def _tracked_digest(layout: Layout, inferred: bool) -> Column:
@@ -191,13 +190,12 @@ def _tracked_digest(layout: Layout, inferred: bool) -> Column:
     return struct_digest(F.col("state"), layout.payload, layout.tracked)
 
 
-def _counting(layout: Layout, rows: DataFrame) -> DataFrame:
-    """``counts``: whether a position's event is the last of its instant."""
-    counts = F.col("is_event")
-    if not layout.positions_show:
-        following = F.lead("at").over(Window.partitionBy("key", "is_event").orderBy("at", "seq"))
-        counts = counts & (following.isNull() | (following != F.col("at")))
-    return rows.withColumn("counts", counts)
+def _counts(layout: Layout) -> Column:
+    """Whether a position's event is the last of its instant."""
+    if layout.positions_show:
+        return F.col("is_event")
+    following = F.lead("at").over(Window.partitionBy("key", "is_event").orderBy("at", "seq"))
+    return F.col("is_event") & (following.isNull() | (following != F.col("at")))
 
 
 def _whole(window: WindowSpec) -> WindowSpec:
@@ -232,7 +230,7 @@ def _compare(layout: Layout, rows: DataFrame) -> DataFrame:
         .when(~F.col("opens") & old.isNotNull(), "delete")
     )
     # With effective_at several positions share an instant: its last event speaks for the row.
-    rows = rows.withColumn("action", F.when(F.col("counts"), action)).withColumn("remember", _remember(layout))
+    rows = rows.withColumns({"action": F.when(F.col("counts"), action), "remember": _remember(layout)})
     closes = (F.col("action") == "update") & old.getField("till").isNull() & F.col("row.till").isNotNull()
     old_sk = old.getField("sk")
     lives_on = F.col("row").isNotNull() if layout.surrogate else F.lit(False)

@@ -106,11 +106,14 @@ def _positions(layout: Layout, rows: DataFrame, known: Collection[str]) -> DataF
         "whole": F.max(src == "state"),
         **{name: F.max(src == name) for name in ("end", *MARKS)},
     }
-    kinds = {
-        "old": rows.select(shown.alias("old")).schema["old"].dataType,
-        "mem": rows.select(told.alias("mem")).schema["mem"].dataType,
-    }
-    absent = {n: typed(F.lit(None), kinds[n]) if n in kinds else F.lit(False) for n in found if n not in known}
+    structs = {"old": shown, "mem": told}
+
+    def nothing(name: str) -> Column:
+        if name not in structs:
+            return F.lit(False)
+        return typed(F.lit(None), rows.select(structs[name].alias(name)).schema[name].dataType)
+
+    absent = {name: nothing(name) for name in found if name not in known}
     one = (
         rows.groupBy(*POSITION)
         .agg(
@@ -140,7 +143,7 @@ def _positions(layout: Layout, rows: DataFrame, known: Collection[str]) -> DataF
 def _stored(layout: Layout, positions: DataFrame, carried: bool, since: Column | None) -> DataFrame:
     """What was accepted before at each position: ``was_delete``, ``was`` (tie, payload, digest). ``carried``: a version
     speaks for later positions, too."""
-    settled = F.lit(False) if since is None else ((F.col("at") < since) & ~F.col("covers"))
+    settled = (F.col("at") < since) & ~F.col("covers") if since is not None else F.lit(False)
     so_far = Window.partitionBy("key").orderBy("at", "seq").rowsBetween(Window.unboundedPreceding, 0)
     speaker = F.col("cover" if carried else "old")
     over = F.col("old") if carried else F.struct(F.col("old.till").alias("till"))
@@ -170,25 +173,20 @@ def _stored(layout: Layout, positions: DataFrame, carried: bool, since: Column |
     )
     # Where a member was inferred the dates do not tell which event opened the version; a real one is remembered.
     opened_here = F.col("old").isNotNull() & ~F.col("remembered") & ~F.col("inferred")
-    return (
-        positions.withColumn("cover", cover)
-        .withColumn("covers", covers)
-        # What lies before the first version given, lies before all that can change.
-        .withColumn("mem", F.when(~settled, F.col("mem")) if since is not None else F.col("mem"))
-        .withColumn("inferred", F.col("inferred") & ~settled)
-        .withColumn("implied", opened_here | implied_delete)
-        .withColumn(
-            "was_delete",
-            F.col("truncate")
-            | implied_delete
-            | F.coalesce(F.col("mem.is_delete"), F.lit(False))
-            | (spoken & ~F.col("covers")),
-        )
-        .withColumn(
-            "was",
-            F.when(~F.col("was_delete"), F.coalesce(mem, F.when(opened_here | (spoken & F.col("covers")), shown))),
-        )
+    was_delete = (
+        F.col("truncate")
+        | implied_delete
+        | F.coalesce(F.col("mem.is_delete"), F.lit(False))
+        | (spoken & ~F.col("covers"))
     )
+    was = F.coalesce(mem, F.when(opened_here | (spoken & F.col("covers")), shown))
+    rows = positions.withColumn("cover", cover).withColumn("covers", covers)
+    if since is not None:
+        # What lies before the first version given, lies before all that can change.
+        kept = {"mem": F.when(~settled, F.col("mem")), "inferred": F.col("inferred") & ~settled}
+        rows = rows.withColumns(kept)
+    rows = rows.withColumns({"implied": opened_here | implied_delete, "was_delete": was_delete})
+    return rows.withColumn("was", F.when(~F.col("was_delete"), was))
 
 
 def _shown_tie(layout: Layout, speaker: Column) -> Column:
@@ -215,12 +213,15 @@ def _decide(layout: Layout, rows: DataFrame) -> DataFrame:
         & F.when(was.isNull(), several).otherwise(F.when(several, ahead | level).otherwise(level & differs))
     )
     wins = ~gone & new.isNotNull() & ~several & (was.isNull() | ahead)
-    return (
-        rows.withColumn("rejected", rejected)
-        .withColumn("from_batch", wins | (F.col("new_delete") & ~F.col("was_delete")))
-        .withColumn("event", F.when(~gone, F.when(wins, new).otherwise(was)))
-        .withColumn("is_delete", gone)
-        .withColumn("is_event", gone | F.col("event").isNotNull())
+    event = F.when(~gone, F.when(wins, new).otherwise(was))
+    return rows.withColumns(
+        {
+            "rejected": rejected,
+            "from_batch": wins | (F.col("new_delete") & ~F.col("was_delete")),
+            "event": event,
+            "is_delete": gone,
+            "is_event": gone | event.isNotNull(),
+        }
     )
 
 

@@ -1,10 +1,12 @@
-"""Session settings for one operation."""
+"""The session under the engine: settings for one operation, and classes of its JVM."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
+from py4j.java_gateway import JavaClass
 from pyspark.sql import SparkSession
 
 # For a few thousand rows what costs is not computing them but planning: every class that Spark compiles, with the Java
@@ -16,6 +18,7 @@ QUICK = {
     "spark.sql.shuffle.partitions": "1",
     "spark.sql.constraintPropagation.enabled": "false",
 }
+PYTHON_UTILS = "org.apache.spark.api.python.PythonUtils"
 
 
 @contextmanager
@@ -38,3 +41,9 @@ def options(spark: SparkSession, **settings: str) -> Iterator[None]:
 def quick(spark: SparkSession, small: bool) -> AbstractContextManager[None]:
     """Interpreted and in one partition, where everything that Spark sees is ``small``."""
     return options(spark, **QUICK) if small else nullcontext()
+
+
+def java_class(spark: SparkSession, name: str) -> Any:
+    """A class of the JVM by its full name. Asked for part by part, each package is a search through all jars."""
+    assert spark._jvm is not None
+    return JavaClass(name, spark._jvm._gateway_client)
