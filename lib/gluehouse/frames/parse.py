@@ -135,7 +135,7 @@ def _violations(contract: Contract) -> Column:
     shape = F.array(
         F.struct(
             F.lit(MALFORMED_RULE).alias("rule"),
-            F.lit("the record has not the shape that its format and header say").alias("reason"),
+            F.lit("the record is not what its format, header and encoding say").alias("reason"),
         ).cast(VIOLATION)
     )
     return F.when(quoted(MALFORMED).isNotNull(), shape).otherwise(found)
