@@ -26,6 +26,10 @@ def start(spark: SparkSession, path: str, spec: HistorySpec = SPEC) -> None:
     apply_batch(spark, path, small_frame(spark, [("x", "A", 1), ("y", "A", 1)], SCHEMA), spec, "first")
 
 
+def files(folder: Path) -> list[str]:
+    return sorted(str(file) for file in folder.rglob("*") if not file.name.endswith("__lock"))
+
+
 @pytest.mark.parametrize("small", [True, False])
 def test_dates_of_any_year_order_and_key_versions(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: bool
@@ -74,9 +78,9 @@ def test_quarantined_rows_whose_key_cannot_be_read_let_a_snapshot_delete_nothing
 def test_a_column_of_local_times_may_come_later_also_inside_a_struct(spark: SparkSession, tmp_path: Path) -> None:
     path = str(tmp_path / "t")
     start(spark, path)
-    told = "timestamp_ntz'2024-01-01 00:00:00' AS t, named_struct('t', timestamp_ntz'2024-01-02 00:00:00') AS n"
+    told = ["timestamp_ntz'2024-01-01 00:00:00' AS t", "named_struct('t', timestamp_ntz'2024-01-02 00:00:00') AS n"]
     for number, sequence in enumerate((3, 2)):
-        batch = spark.range(1).selectExpr("'x' AS k", f"'B{sequence}' AS v", f"{sequence} AS s", told)
+        batch = spark.range(1).selectExpr("'x' AS k", f"'B{sequence}' AS v", f"{sequence} AS s", *told)
         apply_batch(spark, path, batch, SPEC, f"b{number}")
     rows = read_history(spark, path).where("k = 'x'").selectExpr("v", "string(t)", "string(n.t)", "effective_to")
     assert sorted(tuple(row) for row in rows.collect()) == [
@@ -91,30 +95,30 @@ def test_a_surrogate_key_that_the_table_was_made_without_is_refused_and_nothing_
 ) -> None:
     path = str(tmp_path / "t")
     start(spark, path)
-    there = sorted(map(str, tmp_path.rglob("*")))
+    there = files(tmp_path)
     numbered = HistorySpec(keys="k", sequence_by="s", surrogate_key={"kind": "bigint", "column": "sk"})
     with pytest.raises(ConfigError, match=r"GH1407.*sk"):
         apply_batch(spark, path, small_frame(spark, [("x", "B", 2)], SCHEMA), numbered, "second")
-    assert sorted(map(str, tmp_path.rglob("*"))) == there
+    assert files(tmp_path) == there
 
 
 @pytest.mark.parametrize(
     ("columns", "lacks"),
     [
-        ("'x' AS K, 1 AS effective_from, 2 AS effective_to, true AS is_current, 'b' AS batch_id, now() AS loaded_at", "k"),
+        ("'x' AS K, 1 AS effective_from, 2 AS effective_to, true AS is_current, '' AS batch_id, 0 AS loaded_at", "k"),
         ("'x' AS k, 1 AS effective_from, 2 AS effective_to, true AS is_current", "batch_id, loaded_at"),
         ("'x' AS k, 'A' AS v", "effective_from, effective_to, is_current"),
     ],
-)  # fmt: skip
+)
 def test_a_table_that_is_no_history_is_refused_and_nothing_written(
     spark: SparkSession, tmp_path: Path, columns: str, lacks: str
 ) -> None:
     path = str(tmp_path / "t")
     spark.sql(f"SELECT {columns}").write.format("delta").save(path)
-    there = sorted(map(str, tmp_path.rglob("*")))
+    there = files(tmp_path)
     with pytest.raises(ConfigError, match=f"GH1406: the table has no column {lacks}"):
         apply_batch(spark, path, small_frame(spark, [("x", "B", 2)], SCHEMA), SPEC, "first")
-    assert sorted(map(str, tmp_path.rglob("*"))) == there
+    assert files(tmp_path) == there
 
 
 def test_a_table_whose_batches_delta_would_forget_is_refused(spark: SparkSession, tmp_path: Path) -> None:
