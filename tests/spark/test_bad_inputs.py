@@ -65,11 +65,11 @@ def flipped(packed: bytes, place: int) -> bytes:
     return packed[:place] + bytes([packed[place] ^ 0x55]) + packed[place + 1 :]
 
 
-def parquet(**how: Any) -> bytes:
+def parquet() -> bytes:
     sink = io.BytesIO()
     columns = {"id": range(5000), "name": [f"n{n * 7919 % 5000}" for n in range(5000)], "height": [1.5] * 5000}
     table = pa.table({**columns, "price": ["1.00"] * 5000, "day": ["2024-01-01"] * 5000})
-    pq.write_table(table, sink, **{"compression": "snappy", "use_dictionary": False, **how})
+    pq.write_table(table, sink, compression="snappy", use_dictionary=False, write_page_checksum=True)
     return sink.getvalue()
 
 
@@ -88,7 +88,7 @@ PARQUET = parquet()
         ("damaged.csv.bz2", flipped(bz2.compress(FINE), 80)),
         ("cut.parquet", cut(PARQUET)),
         ("damaged footer.parquet", flipped(PARQUET, -60)),
-        ("damaged page.parquet", flipped(PARQUET, 60)),
+        ("damaged page.parquet", flipped(PARQUET, 500)),
         ("no.parquet", b"PAR1" + b"x" * 100 + b"\xff\xff\xff\x7fPAR1"),
     ],
 )

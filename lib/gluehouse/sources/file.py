@@ -159,7 +159,8 @@ def _widest(column: Column) -> DecimalType | StringType:
 
 
 def _parquet(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> _Opened:
-    frame = spark.read.parquet(_as_path(uri))
+    # Pages that were written with checksums are held against them.
+    frame = spark.read.option("parquet.page.verify-checksum.enabled", "true").parquet(_as_path(uri))
     types = {field.name: field.dataType.simpleString() for field in frame.schema}
     return _Opened(frame.withColumn(MALFORMED, F.lit(None).cast("string")), types)
 
