@@ -36,7 +36,7 @@ def daily(values: list[float]) -> list[Sample]:
 
 def run(day: int, rows: float | None, **fields: Any) -> RunMetrics:
     given = {"run_id": f"r{day}", "batch_id": f"b{day}", "outcome": "passed", "published": True, **fields}
-    return RunMetrics(at=MONDAY + timedelta(days=day), values={"rows": rows}, **given)
+    return RunMetrics(planned_at=MONDAY + timedelta(days=day), values={"rows": rows}, **given)
 
 
 def made(values: list[float], **fields: Any) -> Band:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +21,8 @@ from gluehouse.cli.main import commands
 from gluehouse.errors import ConfigError, GluehouseError, QualityError
 from gluehouse.spec.environment import Environment
 from gluehouse.spec.metrics import RunMetrics, line_of_publication, lines_of, read_lines
+from gluehouse.spec.pipeline import Quality
+from gluehouse.stages import validate
 from gluehouse.stages.context import StageContext
 from gluehouse.stages.memory import remember
 from gluehouse.stages.report import Report
@@ -29,7 +33,7 @@ NOW = START + timedelta(days=400)
 
 def run(day: int, rows: float | None = 100.0, **fields: Any) -> RunMetrics:
     given = {"run_id": f"run_{day}", "batch_id": f"batch{day}", "outcome": "passed", **fields}
-    return RunMetrics(at=START + timedelta(days=day), values={"rows": rows, "null_share(city)": 0.1}, **given)
+    return RunMetrics(planned_at=START + timedelta(days=day), values={"rows": rows, "null_share(city)": 0.1}, **given)
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -74,8 +78,8 @@ def test_a_refused_run_is_kept_and_marked_and_shown_where_it_is_asked_for(kept: 
 
 def test_a_run_sees_neither_itself_nor_later_runs(kept: MetricsFolder) -> None:
     publish(kept, *(run(day) for day in range(12)))
-    assert [one.run_id for one in kept.earlier(run(5).at, 3)] == ["run_2", "run_3", "run_4"]
-    assert [one.run_id for one in kept.earlier(run(0).at, 3)] == []
+    assert [one.run_id for one in kept.earlier(run(5).planned_at, 3)] == ["run_2", "run_3", "run_4"]
+    assert [one.run_id for one in kept.earlier(run(0).planned_at, 3)] == []
 
 
 def test_without_a_run_there_is_nothing(kept: MetricsFolder) -> None:
@@ -111,12 +115,12 @@ def test_every_line_has_the_same_columns_and_numbers_that_are_none_are_null() ->
     odd = run(0).model_copy(update={"values": {"b": float("nan"), "a": 1.5}})
     lines = [json.loads(line) for line in (lines_of(odd) + line_of_publication(odd)).splitlines()]
     assert {tuple(line) for line in lines} == {
-        ("run_id", "batch_id", "at", "outcome", "problem", "metric", "value")
+        ("run_id", "batch_id", "planned_at", "outcome", "problem", "metric", "value")
     }  # fmt: skip
     assert [(line["metric"], line["value"]) for line in lines] == [
         ("a", 1.5), ("b", None), ("rows", None), ("published", 1.0),
     ]  # fmt: skip
-    assert lines[0]["at"] == "2024-01-25T02:15:00.000000Z"
+    assert lines[0]["planned_at"] == "2024-01-25T02:15:00.000000Z"
 
 
 @pytest.mark.parametrize("text", ["", "{}\n", "[1]\n", "not json\n", '{"run_id": "r"}\n'])
@@ -236,3 +240,31 @@ def test_a_name_that_is_not_there_is_refused_with_those_that_are(zones: Path, wo
     ended = told(*words, "--folder", str(zones), "--root", str(zones))
     assert isinstance(ended.exception, GluehouseError)
     assert str(ended.exception).startswith(code)
+
+
+def test_the_query_of_the_documents_tells_a_metric_of_published_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import duckdb
+
+    document = (Path(__file__).resolve().parents[2] / "docs/quality.md").read_text("utf-8")
+    query = re.search(r"^```sql\n(.*?)^```", document, re.M | re.S)
+    assert query is not None
+    folder = MetricsFolder(str(tmp_path / "metrics"), "orders")
+    publish(folder, run(9, 9.5), run(0, 7.0))
+    publish(MetricsFolder(str(tmp_path / "metrics"), "others"), run(3, 1.0))
+    folder.keep(run(5, None, outcome="failed", problem="GH2010"))
+    monkeypatch.chdir(tmp_path)
+    told = duckdb.sql(query[1]).fetchall()
+    assert told == [((START + timedelta(days=day)).replace(tzinfo=None), value) for day, value in ((0, 7.0), (9, 9.5))]
+
+
+def test_stage_3_holds_what_it_measured_against_the_published_runs_before_it(tmp_path: Path) -> None:
+    folder = MetricsFolder(str(tmp_path), "ports")
+    publish(folder, *(run(-day) for day in range(1, 9)))
+    publish(folder, run(1, 5.0))
+    rules = Quality.model_validate({"anomaly": [{"metric": "rows"}, {"metric": "null_share(town)"}]})
+    context = replace(context_of(folder), pipeline=SimpleNamespace(spec=SimpleNamespace(quality=rules)))
+    rows, town = validate._anomalies(context, Report(measured={"rows": 90.0}))
+    assert (rows.outcome, rows.metrics["median"], rows.metrics["runs"]) == ("failed", 100, 8)
+    assert (town.outcome, town.severity, town.metrics["runs"]) == ("failed", "warn", 0)

@@ -53,7 +53,7 @@ class MetricsFolder:
                 yield folder
 
     def _stem(self, run: RunMetrics) -> str:
-        return f"{self._home}/month={run.day:%Y-%m}/{_stamp(run.at)}_{run.run_id}"
+        return f"{self._home}/month={run.day:%Y-%m}/{_stamp(run.planned_at)}_{run.run_id}"
 
 
 def _runs(month: str) -> list[tuple[str, bool]]:

@@ -58,8 +58,8 @@ def comparable(memory: Iterable[RunMetrics], run: RunMetrics) -> list[RunMetrics
     So a batch that is run again is judged as it was the first time, and counts once for those after it.
     """
     latest: dict[str, RunMetrics] = {}
-    for earlier in sorted(memory, key=lambda one: (one.at, one.run_id)):
-        if earlier.published and earlier.batch_id != run.batch_id and earlier.at < run.at:
+    for earlier in sorted(memory, key=lambda one: (one.planned_at, one.run_id)):
+        if earlier.published and earlier.batch_id != run.batch_id and earlier.planned_at < run.planned_at:
             latest.pop(earlier.batch_id, None)
             latest[earlier.batch_id] = earlier
     return list(latest.values())

@@ -23,7 +23,7 @@ class Point(NamedTuple):
 
 def trend(runs: Sequence[RunMetrics], rule: AnomalyRule, last: int) -> list[Point]:
     """The ``last`` runs, oldest first, each against the runs before it among ``runs``, as stage 3 judges."""
-    ordered = sorted(runs, key=lambda run: (run.at, run.run_id))
+    ordered = sorted(runs, key=lambda run: (run.planned_at, run.run_id))
     return [_point(ordered, run, rule) for run in ordered[-last:]]
 
 

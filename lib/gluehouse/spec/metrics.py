@@ -1,6 +1,6 @@
 """What a run measured, as it is kept: JSON lines, one a metric, the same columns for every metric and pipeline.
 
-Columns: run_id, batch_id, at (ISO 8601, UTC: when the run was planned), outcome (``passed``, ``failed``), problem (the
+Columns: run_id, batch_id, planned_at (ISO 8601, UTC), outcome (``passed``, ``failed``), problem (the
 code of a refusal), metric, value (a number, or null where it could not be measured). Never a value of a row.
 """
 
@@ -26,7 +26,7 @@ class RunMetrics(Spec):
 
     run_id: str
     batch_id: str
-    at: AwareDatetime
+    planned_at: AwareDatetime
     outcome: Outcome
     problem: str | None = None
     values: Mapping[str, float | None] = {}
@@ -34,8 +34,8 @@ class RunMetrics(Spec):
 
     @property
     def day(self) -> datetime:
-        """``at`` in UTC, by which weekdays are told."""
-        return self.at.astimezone(UTC)
+        """``planned_at`` in UTC, by which weekdays are told."""
+        return self.planned_at.astimezone(UTC)
 
     def measured(self, metric: str) -> float | None:
         """The value, or None where it was not, or could not be, measured."""
@@ -56,7 +56,7 @@ def read_lines(text: str, published: bool, where: str) -> RunMetrics:
     """The run that ``lines_of`` wrote to ``where``, without columns of later releases; raises ConfigError GH1052."""
     try:
         rows = [json.loads(line) for line in text.splitlines()]
-        named = {name: rows[0][name] for name in ("run_id", "batch_id", "at", "outcome", "problem")}
+        named = {name: rows[0][name] for name in ("run_id", "batch_id", "planned_at", "outcome", "problem")}
         return RunMetrics(**named, values={row["metric"]: row["value"] for row in rows}, published=published)
     except (ValueError, LookupError, TypeError, ValidationError) as problem:
         raise ConfigError(
@@ -72,7 +72,7 @@ def _line(run: RunMetrics, metric: str, value: float | None) -> str:
     row = {
         "run_id": run.run_id,
         "batch_id": run.batch_id,
-        "at": run.day.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "planned_at": run.day.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "outcome": run.outcome,
         "problem": run.problem,
         "metric": metric,

@@ -26,7 +26,7 @@ def run_of(context: StageContext, report: Report) -> RunMetrics:
     return RunMetrics(
         run_id=plan.run_id,
         batch_id=plan.batch_id,
-        at=plan.triggered_at,
+        planned_at=plan.triggered_at,
         outcome="failed" if problem else "passed",
         problem=problem.code if problem else None,
         values=report.measured,
