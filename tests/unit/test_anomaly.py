@@ -141,14 +141,15 @@ def test_a_band_is_of_all_days_where_the_rule_says_so() -> None:
 
 def test_only_published_runs_before_this_one_are_compared_each_batch_once_and_not_its_own() -> None:
     memory = [
+        run(0, 1, published=False),
         run(1, 100),
-        run(2, 1, published=False),
+        run(2, 95),
         run(3, 90, batch_id="b1"),
         run(4, 80, batch_id="mine"),
         run(9, 70),
     ]
     this = run(5, None, batch_id="mine")
-    assert [earlier.run_id for earlier in comparable(memory, this)] == ["r3"]
+    assert [earlier.run_id for earlier in comparable(memory, this)] == ["r2", "r3"]
     assert comparable(reversed(memory), this) == comparable(memory, this)
 
 
