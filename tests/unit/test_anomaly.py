@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -11,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from gluehouse.cli.compile import compile_all
 from gluehouse.quality.anomaly import Band, Sample, band, comparable, evaluate, judge
 from gluehouse.quality.measured import measured
 from gluehouse.quality.sparkline import sparkline
@@ -20,6 +23,7 @@ from gluehouse.spec.manifest import RuleReport
 from gluehouse.spec.metrics import RunMetrics
 from gluehouse.spec.pipeline import Quality
 
+ROOT = Path(__file__).resolve().parents[2]
 MONDAY = datetime(2024, 1, 1, 2, 15, tzinfo=UTC)
 NUMBERS = st.floats(-1e9, 1e9).map(lambda value: value + 0.0)
 SERIES = st.lists(NUMBERS, min_size=8, max_size=40)
@@ -222,3 +226,15 @@ def test_a_sparkline_has_one_sign_a_value(values: list[float | None]) -> None:
     drawn = sparkline(values)
     assert len(drawn) == len(values)
     assert [sign == "·" for sign in drawn] == [value is None for value in values]
+
+
+def test_the_anomaly_rules_of_the_documents_are_valid(tmp_path: Path) -> None:
+    readme, page = ((ROOT / name).read_text("utf-8") for name in ("README.md", "docs/quality.md"))
+    (shown,) = re.findall(r"^```yaml\n# of config/pipelines/orders.yaml\n(.*?)^```", page, re.M | re.S)
+    for path, content in re.findall(r"`(config/[^`]+\.yaml)`:\n\n```yaml\n(.*?)^```", readme, re.M | re.S):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text(re.sub(r"^quality:\n(?:  .*\n)+", lambda _: shown, content, flags=re.M), "utf-8")
+    anomaly = compile_all(tmp_path)["orders"].spec.quality.anomaly
+    assert [(rule.metric, rule.severity, rule.least) for rule in anomaly] == [
+        ("rows", "stop", 1.0), ("null_share(status)", "warn", 0.01), ("Column.amount.Mean", "warn", 2.5),
+    ]  # fmt: skip
