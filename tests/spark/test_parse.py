@@ -101,6 +101,7 @@ def test_a_typed_value_is_cast_only_without_loss(spark) -> None:
     [
         ({"rule": "in_set", "column": "a", "values": ["x", "y"]}, "x", "z"),
         ({"rule": "pattern", "column": "a", "pattern": "[A-Z]{3}"}, "ABC", "ABCD"),
+        ({"rule": "pattern", "column": "a", "pattern": "[A-Z]{3}"}, "ABC", "ABC\n"),
         ({"rule": "length", "column": "a", "min": 1, "max": 2}, "ab", "abc"),
         ({"rule": "expression", "name": "even_length", "sql": "length(a) % 2 = 0"}, "ab", "abc"),
     ],

@@ -37,7 +37,7 @@ def statistics(values: list[Any], column: str = "k") -> str:
 
 KINDS: dict[str, tuple[T.DataType, Any, Any]] = {
     "bigint": (T.LongType(), st.integers(-(2**62), 2**62), lambda value: value),
-    "date": (T.DateType(), st.dates(), lambda value: value),
+    "date": (T.DateType(), st.dates(), lambda value: (value - EPOCH.date()).days),
     "string": (T.StringType(), st.text(max_size=3), lambda value: value),
     "decimal": (T.DecimalType(9, 2), st.integers(-(10**6), 10**6).map(lambda n: Decimal(n) / 4), lambda value: value),
     "timestamp": (
@@ -100,7 +100,7 @@ def test_types_whose_statistics_have_another_order_or_form_leave_nothing_out(kin
 
 def test_a_date_that_python_cannot_read_leaves_nothing_out() -> None:
     far = '{"minValues": {"k": "+10000-01-01"}, "maxValues": {"k": "+10000-01-01"}}'
-    assert Range("k", T.DateType(), dt.date(2024, 1, 1), dt.date(2024, 1, 2)).may_lie_in(far)
+    assert Range("k", T.DateType(), 19723, 19724).may_lie_in(far)
 
 
 def test_a_file_must_be_able_to_lie_in_every_range() -> None:

@@ -416,7 +416,7 @@ def test_one_column_is_enough() -> None:
 
 
 def test_of_many_missing_columns_some_are_named() -> None:
-    names = [f"c{number}" for number in range(10_000)]
+    names = [f"c{number}" for number in range(500)]
     contract = Contract(contract="wide.v1", columns=tuple(Column(name=name, type="int") for name in names))
     said = refusal(b"1,2\n3,4\n", contract=contract, columns_from_key=None)
     assert "lacks c0, c1, " in said

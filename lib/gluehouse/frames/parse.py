@@ -103,12 +103,16 @@ def _in_zone(clock: Column, zone: str | None) -> Column:
 
 
 def _whole_text(source: str, to: str) -> Column:
-    """Whether the cast of a text uses all of it: one to DATE stops at a T, one to DECIMAL rounds."""
+    """Whether the cast of a text uses all of it: one to DATE stops at a T, one to DECIMAL rounds, and one to DOUBLE
+    makes an infinity of a number that is too large."""
     decimal = re.fullmatch(r"decimal\((\d+),(\d+)\)", to)
     if decimal:
         whole_digits = int(decimal[1]) - int(decimal[2])
         exact = f"try_cast({source} AS decimal(38,{38 - whole_digits}))"
         return F.expr(f"try_cast({source} AS {to}) = {exact}")
+    if to in ("float", "double"):
+        finite = f"abs(try_cast({source} AS {to})) < double('Infinity')"
+        return F.expr(f"{finite} OR NOT {source} RLIKE '[0-9]'")
     if to == "date":
         return F.col(source).rlike(r"^\s*\d{4}-\d{2}-\d{2}\s*$")
     return F.lit(True)
@@ -135,7 +139,7 @@ def _violations(contract: Contract) -> Column:
     shape = F.array(
         F.struct(
             F.lit(MALFORMED_RULE).alias("rule"),
-            F.lit("the record has not the shape that its format and header say").alias("reason"),
+            F.lit("the record is not what its format, header and encoding say").alias("reason"),
         ).cast(VIOLATION)
     )
     return F.when(quoted(MALFORMED).isNotNull(), shape).otherwise(found)

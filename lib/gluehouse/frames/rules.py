@@ -66,7 +66,8 @@ def _(rule: spec.Between) -> Column:
 
 @check.register
 def _(rule: spec.Pattern) -> Column:
-    whole = quoted(rule.column).rlike(f"^(?:{rule.pattern})$")
+    # Java's $ also stands before a line break at the end.
+    whole = quoted(rule.column).rlike(f"^(?:{rule.pattern})\\z")
     return violation(~whole, rule.title, f"{rule.column} does not match {rule.pattern}")
 
 

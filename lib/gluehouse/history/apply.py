@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import nullcontext
 from dataclasses import replace
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from gluehouse.errors import ConfigError
 from gluehouse.history.changes import ChangeSet, Current, plan
 from gluehouse.history.compaction import compact_if_due
 from gluehouse.history.computed import PlanFile, held_plan
-from gluehouse.history.delta import OLD_TIMES, DeltaLocation, TableState
+from gluehouse.history.delta import MANY_BATCHES, OLD_TIMES, DeltaLocation, TableState
 from gluehouse.history.events import undecided_rows
 from gluehouse.history.lock import LockPort, lock_of
-from gluehouse.history.memory import Memory, app_id
+from gluehouse.history.memory import SUFFIX, Memory, app_id
 from gluehouse.history.result import HistoryResult, Snapshot
+from gluehouse.history.scope import Scope
 from gluehouse.history.session import options, quick
 from gluehouse.history.small import one_row
-from gluehouse.history.store import Write, switch_on_deletion_vectors, write_table
+from gluehouse.history.store import Write, allow_local_times, switch_on_deletion_vectors, write_table
 from gluehouse.history.surrogate import retired_keys, with_surrogates
 from gluehouse.spec.history import HistorySpec
+
+_LOCAL_TIME = re.compile('"(type|elementType|keyType|valueType)":"timestamp_ntz"')
+RETENTION = "delta.setTransactionRetentionDuration"
 
 
 def apply_batch(
@@ -49,6 +55,9 @@ def apply_batch(
     with nullcontext(lock) if lock is not None else lock_of(location) as held:
         if spec.deletion_vectors:
             switch_on_deletion_vectors(DeltaLocation(spark, location))
+        if _LOCAL_TIME.search(batch.schema.json()):
+            for path in (location, location + SUFFIX):
+                allow_local_times(DeltaLocation(spark, path))
         target = Target(spark, location, batch_id, held, app)
         changes = plan(
             target.current(),
@@ -75,6 +84,8 @@ class Target:
         self.spark, self.location, self.batch_id, self.lock = spark, location.rstrip("/"), batch_id, lock
         self.table = DeltaLocation(spark, self.location)
         self.state: TableState = self.table.state()
+        if self.state.version is not None:
+            _refuse_forgetting(self.table.properties())
         self.memory = Memory(spark, self.location, self.state.transactions)
         self.transaction = app_id(app, batch_id)
         self.repeated = self.transaction in self.state.transactions or self.memory.has_alone(self.transaction)
@@ -96,6 +107,16 @@ class Target:
         )
 
 
+def _refuse_forgetting(properties: dict[str, str]) -> None:
+    """Raises ConfigError GH1408: the names of the batches in the log say which rows of memory count."""
+    if RETENTION in properties:
+        raise ConfigError(
+            "GH1408",
+            f"the table has the property {RETENTION} ({properties[RETENTION]}), by which Delta forgets its batches.",
+            f"take it away: ALTER TABLE ... UNSET TBLPROPERTIES ('{RETENTION}').",
+        )
+
+
 def apply_changes(target: Target, changes: ChangeSet) -> HistoryResult:
     """Write a change set: first what memory needs of it, then the visible table, in one Delta commit each.
 
@@ -103,7 +124,7 @@ def apply_changes(target: Target, changes: ChangeSet) -> HistoryResult:
     version planned against, is gone immediately before a commit; nothing is visible of the batch then.
     """
     small = changes.known.small
-    with options(target.spark, **OLD_TIMES):
+    with options(target.spark, **OLD_TIMES, **MANY_BATCHES):
         try:
             with quick(target.spark, small):
                 found = _apply(target, changes)
@@ -122,7 +143,7 @@ def _apply(target: Target, changes: ChangeSet) -> HistoryResult:
     if changes.rows is None:
         return _with_rejected(replace(found, why=scope.nothing_new), changes, None, 0)
     rows, counts = _computed(target, changes, changes.rows)
-    undecided = undecided_rows(changes.batch, rows, layout) if counts["undecided"] else None
+    undecided = _lasting(undecided_rows(changes.batch, rows, layout), scope) if counts["undecided"] else None
     found = replace(found, unchanged=scope.same + counts["confirmed"])
     found = _with_rejected(found, changes, undecided, counts["undecided"])
     if target.repeated or scope.known_before:
@@ -149,7 +170,7 @@ def _apply(target: Target, changes: ChangeSet) -> HistoryResult:
         return replace(found, why="no version changes")
     rows = with_surrogates(rows, layout, high_water)
     if layout.surrogate and counts["deleted"]:
-        found = replace(found, retired_keys=retired_keys(rows, layout))
+        found = replace(found, retired_keys=_lasting(retired_keys(rows, layout), scope))
     write = Write(
         spark,
         target.table,
@@ -166,6 +187,11 @@ def _apply(target: Target, changes: ChangeSet) -> HistoryResult:
     )
     strategy, why = write_table(write)
     return replace(found, strategy=strategy, why=why, version_after=target.table.version())
+
+
+def _lasting(rows: DataFrame, scope: Scope) -> DataFrame:
+    """Rows of the answer, which outlive the plan's file: the next large batch overwrites that."""
+    return rows if scope.small else rows.localCheckpoint()
 
 
 def _computed(target: Target, changes: ChangeSet, rows: DataFrame) -> tuple[DataFrame, dict[str, int]]:

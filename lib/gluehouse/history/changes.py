@@ -18,7 +18,7 @@ from gluehouse.history.result import Snapshot
 from gluehouse.history.scope import Scope, scope_of_events, scope_of_snapshot
 from gluehouse.history.session import quick
 from gluehouse.history.small import SMALL_BYTES, bytes_to_read, one_row
-from gluehouse.history.store import ACTION, visible_rows
+from gluehouse.history.store import ACTION, change_schema, visible_rows
 from gluehouse.spec.history import HistorySpec
 
 
@@ -62,7 +62,8 @@ class ChangeSet:
 
         A surrogate key is NULL where the version is new: it is given when the change set is applied.
         """
-        assert self.rows is not None, self.nothing_new
+        if self.rows is None:
+            return self.batch.sparkSession.createDataFrame([], change_schema(self.layout))
         rows = self.rows.withColumn("sk", F.col("row.sk"))
         return visible_rows(rows, self.layout, "").drop("batch_id", "loaded_at").withColumnRenamed(ACTION, "action")
 

@@ -32,6 +32,7 @@ from gluehouse.history.memory import Memory, as_memory
 from gluehouse.history.plan import boundaries
 from gluehouse.history.session import options, quick
 from gluehouse.history.small import SMALL_BYTES, one_row
+from gluehouse.history.value import DAY_MICROS
 from gluehouse.spec.history import HistorySpec
 
 NAME = "__compaction"
@@ -127,8 +128,8 @@ def first_possible(known: Known) -> Column | None:
     bound = earliest(known.layout, *known.bounds(None))
     if bound is None or isinstance(known.layout.at, T.TimestampType):
         return bound
-    day = F.to_date(bound)
-    return F.date_add(day, (bound > day.cast("timestamp")).cast("int"))
+    # The first whole day; days are counted in UTC, as ``instant`` does.
+    return F.date_from_unix_date(F.ceil(F.unix_micros(bound) / F.lit(DAY_MICROS)).cast("int"))
 
 
 def compacted(known: Known, before: Column | None) -> DataFrame:

@@ -22,6 +22,9 @@ OLD_TIMES = {
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
     "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
 }
+# The names of a table's batches stand in its checksum, so that no job must look for them in the log; Delta's own limit
+# is 100. Each takes some 150 bytes of every checksum.
+MANY_BATCHES = {"spark.databricks.delta.setTransactionsInCrc.maxAllowed": "5000"}
 # How Delta says that another commit came first.
 CONFLICTS = {
     "ConcurrentAppendException",
@@ -93,6 +96,11 @@ class DeltaLocation:
     def properties(self) -> dict[str, str]:
         found = self.snapshot.metadata().configuration()
         return dict(_pairs(found))
+
+    def features(self) -> set[str]:
+        """The table features that the protocol names."""
+        named = str(self.snapshot.protocol().readerAndWriterFeatureNames().mkString(","))
+        return {name for name in named.split(",") if name}
 
     def partition_values(self, column: str) -> list[str]:
         """One value of a partition column for each data file; read from the checksum where it lists the files."""

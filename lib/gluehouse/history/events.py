@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from gluehouse.history.digest import struct_digest
 from gluehouse.history.layout import Layout
 from gluehouse.history.small import held
-from gluehouse.history.value import portable, typed
+from gluehouse.history.value import instant, portable, typed
 
 RULE = "rule"
 REASON = "reason"
@@ -92,9 +92,9 @@ def split_events(batch: DataFrame, layout: Layout, late_before: Column | None, h
 def earliest(layout: Layout, newest: Column | None, pruned: Column | None) -> Column | None:
     """The instant before which an event comes too late. ``newest``: the newest accepted effective time; ``pruned``:
     the time before which memory was pruned, which holds even where a lateness was made longer since, or taken away."""
-    spec, bounds = layout.spec, [] if pruned is None else [pruned.cast("timestamp")]
+    spec, bounds = layout.spec, [] if pruned is None else [instant(pruned, layout.at)]
     if spec.lateness is not None and newest is not None:
-        bounds.append(newest.cast("timestamp") - F.expr(f"interval {int(spec.lateness.total_seconds())} seconds"))
+        bounds.append(instant(newest, layout.at) - F.expr(f"interval {int(spec.lateness.total_seconds())} seconds"))
     if not bounds:
         return None
     return bounds[0] if len(bounds) == 1 else F.greatest(*bounds)
@@ -152,7 +152,7 @@ def broken_rule(batch: DataFrame, layout: Layout, late_before: Column | None) ->
     if layout.spec.effective_at:
         rule = rule.when(F.col(f"`{layout.spec.effective_at}`").isNull(), "history.null_effective_at")
     if late_before is not None:
-        rule = rule.when(at_column(layout) < late_before, "history.too_late")
+        rule = rule.when(instant(at_column(layout), layout.at) < late_before, "history.too_late")
     return rule
 
 

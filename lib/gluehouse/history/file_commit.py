@@ -69,11 +69,9 @@ class FileCommit:
     def fits(self) -> bool:
         """Whether the table has nothing switched on that such a commit would have to keep up too."""
         protocol = self.table.snapshot.protocol()
-        named = str(protocol.readerAndWriterFeatureNames().mkString(","))
-        features = {name for name in named.split(",") if name}
         properties = self.table.properties()
         return (
-            features <= _PLAIN_FEATURES
+            self.table.features() <= _PLAIN_FEATURES
             and int(protocol.minReaderVersion()) in (1, 3)
             and int(protocol.minWriterVersion()) in (2, 7)
             and properties.get("delta.enableChangeDataFeed", "false") != "true"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import reduce
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -12,7 +13,7 @@ from gluehouse.history.events import payload_digest
 from gluehouse.history.layout import Layout
 from gluehouse.history.memory import in_types
 from gluehouse.history.ranges import Range
-from gluehouse.history.small import PLACE_COLUMN, held
+from gluehouse.history.small import PLACE, PLACE_COLUMN, held
 from gluehouse.history.surrogate import unknown_key
 from gluehouse.history.value import literal, own, portable, taken, typed
 
@@ -133,8 +134,13 @@ class Known:
 
 def _placed(visible: DataFrame) -> DataFrame:
     """The table's rows, each with the place where it lies."""
+    try:
+        told = visible.select("_metadata.*").columns
+    except AnalysisException:
+        # Rows of no file: to be planned with, not to be written to.
+        return visible.withColumn(PLACE_COLUMN, typed(F.lit(None), PLACE))
     # Delta numbers the rows of a file where the table may have deletion vectors.
-    numbered = "row_index" in visible.select("_metadata.*").columns
+    numbered = "row_index" in told
     row = F.col("_metadata.row_index") if numbered else F.lit(None).cast("bigint")
     place = F.struct(F.col("_metadata.file_path").alias("file"), row.alias("row"))
     return visible.select("*", place.alias(PLACE_COLUMN))

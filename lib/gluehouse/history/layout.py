@@ -102,12 +102,13 @@ def layout_of(
     Without ``payload`` it is every batch column but keys, sequence, ``effective_at``, delete flag and tie-breaker,
     unless the spec says how one of these is tracked.
     Raises ConfigError GH1401 (a column the spec names is not there), GH1402 (names that differ in case alone),
-    HistoryRefused GH4101 (a column changed its type family).
+    GH1406, GH1407 (the table is no history of this spec), HistoryRefused GH4101 (a column changed its type family).
     """
     batch = nullable(batch)
     _refuse_case_twins(batch.fieldNames())
     order = [*spec.sequence_by, *([spec.effective_at] if spec.effective_at else [])]
     chosen = _payload_of_batch(spec, batch, order, payload)
+    _refuse_foreign(spec, table)
     known = _memory_types(memory)
     there = _payload_of_table(spec, table)
     before = merge(there, T.StructType([f for f in known["payload"].fields if f.name != NOTHING.name]))
@@ -254,6 +255,28 @@ def _refuse_missing(names: Sequence[str], there: Sequence[str], where: str) -> N
             "GH1401",
             f"{where} has no column {', '.join(missing)}; it has {', '.join(there)}.",
             "correct the history section of the pipeline, or what the transform returns.",
+        )
+
+
+def _refuse_foreign(spec: HistorySpec, table: T.StructType | None) -> None:
+    """Raises ConfigError GH1406, GH1407 for a table that is no history of this spec."""
+    have = table.fieldNames() if table is not None else None
+    if have is None:
+        return
+    missing = [name for name in (*spec.keys, *RESULT_COLUMNS) if name not in have]
+    if missing:
+        raise ConfigError(
+            "GH1406",
+            f"the table has no column {', '.join(missing)}, so it is no history of {', '.join(spec.keys)}; "
+            f"it has {', '.join(have)}.",
+            "give another location, or the keys that the table has, in its letter case.",
+        )
+    key = spec.surrogate_key
+    if key is not None and key.column not in have:
+        raise ConfigError(
+            "GH1407",
+            f"surrogate_key wants the column {key.column}, which the table was made without.",
+            "start a new table and replay the batches into it, or leave surrogate_key out.",
         )
 
 

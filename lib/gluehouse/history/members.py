@@ -20,7 +20,7 @@ from gluehouse.history.result import HistoryResult
 from gluehouse.history.scope import Scope
 from gluehouse.history.session import quick
 from gluehouse.history.small import SMALL_BYTES, bytes_to_read, held, one_row
-from gluehouse.history.value import typed
+from gluehouse.history.value import instant, typed
 from gluehouse.spec.history import HistorySpec
 
 TIMES = (T.DateType, T.TimestampType)
@@ -131,7 +131,7 @@ def _judged(members: DataFrame, layout: Layout, time: str, scope: Scope) -> Even
     no_time = "history.null_effective_at" if layout.spec.effective_at else "history.null_sequence"
     rule = F.when(~key_is_legible(layout), "history.null_key").when(at.isNull(), no_time)
     if scope.late_before is not None:
-        rule = rule.when(at < scope.late_before, "history.too_late")
+        rule = rule.when(instant(at, layout.at) < scope.late_before, "history.too_late")
     judged = members.select(
         layout.key_struct().alias("key"),
         at.alias("at"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from uuid import uuid4
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -200,7 +201,7 @@ class Repair:
             ],
             F.lit("delete").alias(_ACTION),
         )
-        view = "gluehouse_history_repair"
+        view = f"gluehouse_history_repair_{uuid4().hex}"
         coming.unionByName(going).createOrReplaceTempView(view)
         on = " AND ".join(f"t.`{n}` <=> s.`{n}`" for n in keys)
         statement = (

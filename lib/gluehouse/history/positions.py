@@ -12,13 +12,12 @@ from pyspark.sql import types as T
 from gluehouse.history.digest import struct_digest
 from gluehouse.history.events import payload_digest
 from gluehouse.history.layout import Layout
+from gluehouse.history.small import PLACE
 from gluehouse.history.value import typed
 
 INFERRED = {"inferred", "inferred_new"}
 MARKS = ("silent", "silent_new", "snapshot", "snapshot_new", "truncate", *sorted(INFERRED))
 POSITION = ["key", "at", "seq"]
-# Where a row of the table lies: the URL of its file, its position there.
-PLACE = "struct<file:string,row:bigint>"
 
 
 def events_by_position(

@@ -79,7 +79,7 @@ class Range:
         if not isinstance(value, str):
             return None
         if isinstance(kind, T.DateType):
-            return dt.date.fromisoformat(value)
+            return (dt.date.fromisoformat(value) - _EPOCH.date()).days
         if isinstance(kind, T.TimestampType):
             at = dt.datetime.fromisoformat(value)
             return None if at.tzinfo is None else (at - _EPOCH) // dt.timedelta(microseconds=1)

@@ -15,6 +15,7 @@ from pyspark.sql import types as T
 
 from gluehouse.errors import HistoryRefused
 from gluehouse.history import snapshot as snapshots
+from gluehouse.history.digest import struct_digest
 from gluehouse.history.events import Events, key_is_legible
 from gluehouse.history.known import Known, union
 from gluehouse.history.layout import Layout
@@ -23,7 +24,8 @@ from gluehouse.history.ranges import Range
 from gluehouse.history.result import Snapshot
 from gluehouse.history.small import SMALL_KEYS, held, one_row
 from gluehouse.history.store import BROADCAST_KEYS
-from gluehouse.history.value import literal, portable, typed
+from gluehouse.history.value import literal, portable, type_text, typed
+from gluehouse.history.versions import has_null
 
 
 class Scope:
@@ -226,7 +228,10 @@ def scope_of_snapshot(
         return
     mute = [parts.refused_keys] if rejects else []
     if snapshot.quarantined_keys is not None:
-        mute.append(snapshot.quarantined_keys.where(legible).select(layout.key_struct().alias("key")))
+        keys = _keys_of(snapshot.quarantined_keys, layout)
+        torn = has_null("key", layout.keys.fieldNames())
+        illegible += keys.where(torn).count()
+        mute.append(keys.where(~torn))
     silent = union(mute)
     if silent is not None:
         silent = held(silent.distinct())[0] if known.small else silent.distinct()
@@ -271,6 +276,12 @@ def scope_of_snapshot(
     scope.narrow(known, touched, count, events, fresh, all_touched, first=content.time)
 
 
+def _keys_of(rows: DataFrame, layout: Layout) -> DataFrame:
+    """``key`` of rows that have its columns in any types; a part that is no value of its type is NULL."""
+    parts = [F.expr(f"try_cast(`{f.name}` AS {type_text(f.dataType)})").alias(f.name) for f in layout.keys.fields]
+    return rows.select(F.struct(*parts).alias("key"))
+
+
 def _fates(
     scope: Scope, known: Known, events: DataFrame, silent: DataFrame | None, time: Column, keys: int
 ) -> tuple[dict[str, Any], DataFrame]:
@@ -281,7 +292,13 @@ def _fates(
     there = known.remembered("event", "silent")
     if there is not None:
         there = there.where(F.col("seq") == time)
-    fates = snapshots.classify(known.old, there, events, silent, time, single=known.small)
+    old, layout = known.old, known.layout
+    if layout.gone and old is not None:
+        # What left the contract says nothing; with it every key would be told anew by each snapshot.
+        said = [name for name in layout.payload_names if name not in layout.gone]
+        digest = struct_digest(F.col("payload"), layout.payload, said)
+        old, events = old.withColumn("digest", digest), events.withColumn("digest", digest)
+    fates = snapshots.classify(old, there, events, silent, time, single=known.small)
     counts = snapshots.fate_counts()
     if known.small:
         kept, found = held(fates, "fates", **counts)

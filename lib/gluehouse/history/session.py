@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import RLock
 from typing import Any
 
 from py4j.java_gateway import JavaClass
@@ -18,24 +19,29 @@ QUICK = {
     "spark.sql.shuffle.partitions": "1",
     "spark.sql.constraintPropagation.enabled": "false",
 }
+_ONE_AT_A_TIME = RLock()
 PYTHON_UTILS = "org.apache.spark.api.python.PythonUtils"
 
 
 @contextmanager
 def options(spark: SparkSession, **settings: str) -> Iterator[None]:
-    """Session settings for one operation, put back afterwards. ``__`` stands for a dot in a name."""
+    """Session settings for one operation, put back afterwards. ``__`` stands for a dot in a name.
+
+    One thread at a time: a session has one set of them, and two threads would put back each other's.
+    """
     names = {name.replace("__", "."): value for name, value in settings.items()}
-    before: dict[str, str | None] = {name: spark.conf.get(name, None) for name in names}
-    try:
-        for name, value in names.items():
-            spark.conf.set(name, value)
-        yield
-    finally:
-        for name, was in before.items():
-            if was is None:
-                spark.conf.unset(name)
-            else:
-                spark.conf.set(name, was)
+    with _ONE_AT_A_TIME:
+        before: dict[str, str | None] = {name: spark.conf.get(name, None) for name in names}
+        try:
+            for name, value in names.items():
+                spark.conf.set(name, value)
+            yield
+        finally:
+            for name, was in before.items():
+                if was is None:
+                    spark.conf.unset(name)
+                else:
+                    spark.conf.set(name, was)
 
 
 def quick(spark: SparkSession, small: bool) -> AbstractContextManager[None]:

@@ -17,8 +17,8 @@ from pyspark.sql import Column, DataFrame, Observation, SparkSession
 SMALL_BYTES = 8 * 2**20
 # For so few touched keys their slice of a larger table is held, and the fold over it runs in one partition.
 SMALL_KEYS = 20_000
-# Beside the columns of a table's held rows: where each lies (file, row).
-PLACE_COLUMN = "__place"
+# Beside the columns of a table's held rows: where each lies, the URL of its file and its position there.
+PLACE_COLUMN, PLACE = "__place", "struct<file:string,row:bigint>"
 
 
 def held(frame: DataFrame, name: str = "", **counts: Column) -> tuple[DataFrame, dict[str, Any]]:

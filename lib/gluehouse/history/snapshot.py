@@ -131,13 +131,13 @@ def refuse_second(marks: DataFrame | None, content: Content, layout: Layout) -> 
     if marks is None:
         return False
     now = marks.where((F.col("kind") == "snapshot") & (F.col("seq") == literal(content.time, layout.sequence)))
-    known = now.select("content").collect()
+    known = now.select("content", F.col("seq").cast("string").alias("time")).collect()
     if not known:
         return False
     if any(row["content"] == content.text for row in known):
         return True
     raise HistoryRefused(
         "GH4002",
-        f"a different snapshot of {content.time} was accepted before.",
+        f"a different snapshot of {known[0]['time']} was accepted before.",
         "a correction needs a time of its own; to repeat the batch, deliver the same rows.",
     )

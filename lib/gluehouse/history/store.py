@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import uuid4
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -18,6 +19,7 @@ from gluehouse.history.small import PLACE_COLUMN, one_row
 from gluehouse.history.surrogate import unknown_key
 from gluehouse.history.value import taken, type_text, typed
 
+LOCAL_TIMES = "timestampNtz"
 ACTION = "__action"
 DELETION_VECTORS = "delta.enableDeletionVectors"
 # A table with deletion vectors marks rows as gone while they are at most this share of their files.
@@ -137,6 +139,14 @@ def switch_on_deletion_vectors(table: DeltaLocation) -> None:
         table.spark.sql(f"ALTER TABLE {table.identifier} SET TBLPROPERTIES ('{DELETION_VECTORS}' = 'true')")
 
 
+def allow_local_times(table: DeltaLocation) -> None:
+    """Let a table that has none yet have TIMESTAMP_NTZ columns, once, in a commit of its own, which Delta asks for."""
+    if table.version() is not None and LOCAL_TIMES not in table.features():
+        table.spark.sql(
+            f"ALTER TABLE {table.identifier} SET TBLPROPERTIES ('delta.feature.{LOCAL_TIMES}' = 'supported')"
+        )
+
+
 def _has_deletion_vectors(write: Write) -> bool:
     return write.table.properties().get(DELETION_VECTORS, "false") == "true"
 
@@ -158,6 +168,15 @@ def visible_rows(plan: DataFrame, layout: Layout, batch_id: str) -> DataFrame:
         now.alias("loaded_at"),
         F.col("action").alias(ACTION),
     )
+
+
+def change_schema(layout: Layout) -> T.StructType:
+    """The columns of versions that change, as ``ChangeSet.versions`` answers them."""
+    surrogate = [T.StructField(layout.surrogate, layout.sk_type)] if layout.surrogate else []
+    times = [T.StructField(name, layout.at) for name in ("effective_from", "effective_to")]
+    payload = [field for field in layout.payload.fields if field.name in layout.payload_names]
+    current, action = T.StructField("is_current", T.BooleanType()), T.StructField("action", T.StringType())
+    return T.StructType([*layout.keys.fields, *surrogate, *times, current, *payload, action])
 
 
 def _rows(write: Write) -> DataFrame:
@@ -219,7 +238,8 @@ def _merge(write: Write) -> None:
     if not write.counts["history"]:
         # Only the target's own conjuncts in ON prune files: nothing closed changes, so closed files stay unread.
         on.insert(0, "t.is_current = true")
-    view = "gluehouse_history_changes"
+    # A name of its own: another thread may be merging into another table in this session.
+    view = f"gluehouse_history_changes_{uuid4().hex}"
     rows.createOrReplaceTempView(view)
     statement = (
         f"MERGE INTO {write.table.identifier} t USING {view} s ON {' AND '.join(on)} "

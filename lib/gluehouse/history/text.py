@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from gluehouse.errors import ConfigError
-from gluehouse.history.value import type_text, typed
+from gluehouse.history.value import literal, type_text, typed
 
 _INTEGERS = {T.ByteType: 8, T.ShortType: 16, T.IntegerType: 32, T.LongType: 64}
 _FORMS = {
@@ -93,7 +93,7 @@ def _literal(text: str, kind: T.DataType) -> Column:
     if isinstance(kind, T.DecimalType):
         return typed(F.lit(_fitting(Decimal(text), kind)), kind)
     if isinstance(kind, T.DateType):
-        return F.lit(date.fromisoformat(text))
+        return literal((date.fromisoformat(text) - date(1970, 1, 1)).days, kind)
     if isinstance(kind, T.TimestampType):
         at = datetime.fromisoformat(text)
         at = at.replace(tzinfo=UTC) if at.tzinfo is None else at

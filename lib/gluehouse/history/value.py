@@ -9,6 +9,8 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+DAY_MICROS = 86_400_000_000
+
 
 def typed(column: Column, kind: T.DataType | str) -> Column:
     """A cast whose type goes to Spark as text: as an object, each would first be sent and parsed as JSON."""
@@ -34,6 +36,9 @@ def portable(column: Column, kind: T.DataType) -> Column:
     """The column in a form that ``literal`` turns back."""
     if isinstance(kind, T.TimestampType):
         return F.unix_micros(column)
+    if isinstance(kind, T.DateType):
+        # PySpark cannot send a date of the first thousand years, and Java's calendar for it skips ten days of 1582.
+        return F.unix_date(column)
     if isinstance(kind, T.TimestampNTZType):
         # As a datetime it would come back as an instant of the zone that this process lives in.
         return column.cast("string")
@@ -48,9 +53,18 @@ def literal(value: Any, kind: T.DataType) -> Column:
         return typed(F.lit(None), kind)
     if isinstance(kind, T.TimestampType):
         return F.timestamp_micros(F.lit(value).cast("bigint"))
+    if isinstance(kind, T.DateType):
+        return F.date_from_unix_date(F.lit(value).cast("int"))
     if isinstance(kind, T.StructType):
         return F.struct(*[literal(value[f.name], f.dataType).alias(f.name) for f in kind.fields])
     return typed(F.lit(value), kind)
+
+
+def instant(column: Column, kind: T.DataType) -> Column:
+    """A date or timestamp as a timestamp; a date's is its midnight in UTC, whatever the session's zone."""
+    if not isinstance(kind, T.DateType):
+        return column.cast("timestamp")
+    return F.timestamp_micros(F.unix_date(column).cast("bigint") * F.lit(DAY_MICROS))
 
 
 def own(name: str) -> Column:

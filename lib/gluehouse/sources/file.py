@@ -117,7 +117,17 @@ def _csv(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Co
         enforceSchema="true",
         emptyValue="",
     )
-    return _Opened(reader.csv(_as_path(uri)), {name or "": None for name in header})
+    frame = _without_lost_bytes(reader.csv(_as_path(uri)), [name for name in names if name in expected])
+    return _Opened(frame, {name or "": None for name in header})
+
+
+def _without_lost_bytes(frame: DataFrame, names: Sequence[str]) -> DataFrame:
+    """Where bytes are no text in the agreed encoding Spark puts U+FFFD and says nothing: such a record is malformed."""
+    if not names:
+        return frame
+    cells = [quoted(name) for name in names]
+    lost = F.when(F.concat_ws("", *cells).contains("\ufffd"), F.to_json(F.struct(*cells)))
+    return frame.withColumn(MALFORMED, F.coalesce(quoted(MALFORMED), lost))
 
 
 def _json(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> _Opened:
@@ -149,7 +159,8 @@ def _widest(column: Column) -> DecimalType | StringType:
 
 
 def _parquet(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> _Opened:
-    frame = spark.read.parquet(_as_path(uri))
+    # Pages that were written with checksums are held against them.
+    frame = spark.read.option("parquet.page.verify-checksum.enabled", "true").parquet(_as_path(uri))
     types = {field.name: field.dataType.simpleString() for field in frame.schema}
     return _Opened(frame.withColumn(MALFORMED, F.lit(None).cast("string")), types)
 

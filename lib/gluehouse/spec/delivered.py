@@ -66,17 +66,21 @@ def refuse(uri: str, contract: Contract, found: Collection[Difference]) -> None:
     if lacking:
         raise InputError(
             "GH2010",
-            f"{uri} lacks the columns {lacking}, which contract {contract.contract} has.",
+            f"{uri} lacks the columns {_some(lacking, ', ')}, which contract {contract.contract} has.",
             "Deliver the agreed columns, or agree on a new version of the contract.",
         )
     if refused:
-        told = "; ".join(one.told for one in refused[:_SHOWN])
-        more = f"; and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
+        told = _some([one.told for one in refused], "; ")
         raise InputError(
             "GH2018",
-            f"{uri} has other columns than contract {contract.contract}, which refuses that: {told}{more}.",
+            f"{uri} has other columns than contract {contract.contract}, which refuses that: {told}.",
             "Deliver the agreed columns, change `evolution` in the contract, or agree on a new version of it.",
         )
+
+
+def _some(told: list[str], between: str) -> str:
+    more = [f"and {len(told) - _SHOWN} more"] if len(told) > _SHOWN else []
+    return between.join([*told[:_SHOWN], *more])
 
 
 def unmet(policy: Evolution, format_: str) -> tuple[str, ...]:

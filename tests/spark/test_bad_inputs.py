@@ -1,0 +1,158 @@
+"""Objects with something wrong in them: each record is a good row or a violation, or a code refuses the object."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import Row, SparkSession
+
+from gluehouse.errors import InputError
+from gluehouse.frames.parse import parse
+from gluehouse.sources import file
+from gluehouse.sources.unreadable import refusing_damaged_objects
+from gluehouse.spec.contract import Contract
+from gluehouse.spec.pipeline import FileSource
+
+CONTRACT = Contract.model_validate(
+    {
+        "contract": "t.v1",
+        "columns": [
+            {"name": "id", "type": "int", "nullable": False},
+            {"name": "name", "type": "string"},
+            {"name": "height", "type": "double"},
+            {"name": "price", "type": "decimal(6,2)"},
+            {"name": "day", "type": "date"},
+        ],
+    }
+)
+HEADER = b"id,name,height,price,day\n"
+FINE = HEADER + b"".join(b"%d,a,1.5,2.50,2024-01-01\n" % number for number in range(2000))
+
+Read = Callable[..., list[Row]]
+
+
+@pytest.fixture
+def read(spark: SparkSession, tmp_path: Path) -> Read:
+    def rows(name: str, content: bytes, **dialect: Any) -> list[Row]:
+        path = tmp_path / name
+        path.write_bytes(content)
+        kind = {"csv": "csv", "json": "json", "parquet": "parquet"}[name.split(".")[1]]
+        source = {"kind": "file", "format": kind, "prefix": "t/", "mode": "changes", "csv": dialect}
+        with refusing_damaged_objects([name]):
+            frame = file.read(spark, [str(path)], FileSource.model_validate(source), CONTRACT)
+            return parse(frame, CONTRACT, [""]).collect()
+
+    return rows
+
+
+def broken(rows: list[Row]) -> list[str]:
+    return sorted(found["rule"] for row in rows for found in row["_violations"])
+
+
+def cut(packed: bytes) -> bytes:
+    return packed[: len(packed) // 2]
+
+
+def flipped(packed: bytes, place: int) -> bytes:
+    return packed[:place] + bytes([packed[place] ^ 0x55]) + packed[place + 1 :]
+
+
+def parquet() -> bytes:
+    sink = io.BytesIO()
+    columns = {"id": range(5000), "name": [f"n{n * 7919 % 5000}" for n in range(5000)], "height": [1.5] * 5000}
+    table = pa.table({**columns, "price": ["1.00"] * 5000, "day": ["2024-01-01"] * 5000})
+    pq.write_table(table, sink, compression="snappy", use_dictionary=False, write_page_checksum=True)
+    return sink.getvalue()
+
+
+PARQUET = parquet()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("cut.csv.gz", cut(gzip.compress(FINE))),
+        ("damaged.csv.gz", flipped(gzip.compress(FINE), 60)),
+        ("wrong sum.csv.gz", flipped(gzip.compress(FINE), -8)),
+        ("wrong length.csv.gz", flipped(gzip.compress(FINE), -1)),
+        ("more behind.csv.gz", gzip.compress(FINE) + b"garbage" * 100),
+        ("cut.csv.bz2", cut(bz2.compress(FINE))),
+        ("damaged.csv.bz2", flipped(bz2.compress(FINE), 80)),
+        ("cut.parquet", cut(PARQUET)),
+        ("damaged footer.parquet", flipped(PARQUET, -60)),
+        ("damaged page.parquet", flipped(PARQUET, 500)),
+        ("no.parquet", b"PAR1" + b"x" * 100 + b"\xff\xff\xff\x7fPAR1"),
+    ],
+)
+def test_a_damaged_object_is_refused_by_a_code(read: Read, name: str, content: bytes) -> None:
+    with pytest.raises(InputError, match="GH20"):
+        read(name, content)
+
+
+@pytest.mark.parametrize(
+    ("line", "rules"),
+    [
+        (b"2147483648,a,1,1,2024-01-01", ["type(id)"]),
+        (b"1,a,1,12345.00,2024-01-01", ["type(price)"]),
+        (b"1,a,1,NaN,2024-01-01", ["type(price)"]),
+        (b"1,a,1e400,1,2024-01-01", ["type(height)"]),
+        (b"1,a,1,1,2023-02-30", ["type(day)"]),
+        (b"1,a,1,1,2024-01-01T25:00:00", ["type(day)"]),
+        (b"1,a,b,1,1,2024-01-01", ["malformed"]),
+        (b"1,a,1", ["malformed"]),
+        (b'1,"a,1,1,2024-01-01', ["malformed"]),
+        (b"1,\xff\xfe,1,1,2024-01-01", ["malformed"]),
+        (b"1,NaN,NaN,1,2024-01-01", []),
+        (b"1,a\x00b,Infinity,1,2024-01-01", []),
+        (b"1," + b"x" * 10_000_000 + b",1,1,2024-01-01", []),
+        (b'1,"a, ""b""",1,1,2024-01-01', []),
+    ],
+)
+def test_a_bad_row_among_good_ones_is_a_violation_and_no_row_is_lost(read: Read, line: bytes, rules: list[str]) -> None:
+    rows = read("t.csv", HEADER + b"7,a,1,1,2024-01-01\n" + line + b"\n8,b,2,2,2024-01-02\n")
+    assert len(rows) == 3
+    assert broken(rows) == rules
+    assert {row["id"] for row in rows} >= {7, 8}
+
+
+@pytest.mark.parametrize(
+    ("line", "rules"),
+    [
+        (b'{"id": 1, "name": "a"', ["malformed"]),
+        (b'{"id": 1, "name": "\xff"}', ["malformed"]),
+        (b'{"id": 1, "name": "a\x00b"}', ["malformed"]),
+        (b'{"id": 1, "name": ' + b'{"a": ' * 1500 + b"1" + b"}" * 1501, ["malformed"]),
+        (b'{"id": 99999999999}', ["type(id)"]),
+        (b'{"id": "x"}', ["type(id)"]),
+        (b'{"id": 1, "height": "NaN", "name": "a\\u0000b"}', []),
+        (b'{"id": 1, "name": {"a": [1, {"b": null}]}}', []),
+        (b"[1, 2]", ["malformed"]),
+        (b"nonsense", ["malformed"]),
+    ],
+)
+def test_a_bad_json_record_among_good_ones_is_a_violation_and_no_record_is_lost(
+    read: Read, line: bytes, rules: list[str]
+) -> None:
+    rows = read("t.json", b'{"id": 7}\n' + line + b'\n{"id": 8}\n')
+    assert len(rows) == 3
+    assert broken(rows) == rules
+    assert {row["id"] for row in rows} >= {7, 8}
+
+
+def test_ten_thousand_columns_are_read_and_those_that_nobody_agreed_on_left_aside(read: Read) -> None:
+    more = [f"c{number}" for number in range(10_000)]
+    lines = [",".join(["id,name,height,price,day", *more]), ",".join(["1,a,1,1,2024-01-01", *["x"] * 10_000])]
+    assert [row["id"] for row in read("t.csv", "\n".join(lines).encode())] == [1]
+
+
+def test_utf_16_is_read_where_it_is_agreed(read: Read) -> None:
+    text = (HEADER + b"1,\xc3\xb6,1,1,2024-01-01\n").decode().encode("utf-16")
+    assert [(row["id"], row["name"]) for row in read("t.csv", text, encoding="UTF-16", multi_line=True)] == [(1, "ö")]
