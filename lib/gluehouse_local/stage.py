@@ -57,6 +57,7 @@ def command(pipeline: str, stage: str, inputs: tuple[Path, ...], folder: Path, d
     write_artifacts(place / "config", environment.config, compiled)
     plan = plan_of(compiled[pipeline], environment, inputs)
     plan_file = Path(environment.plan_uri(plan.pipeline, plan.run_id))
+    plan = _as_first_planned(plan, plan_file)
     plan_file.parent.mkdir(parents=True, exist_ok=True)
     plan_file.write_text(plan.to_json())
     manifest = Path(environment.manifest_uri(plan.pipeline, plan.run_id, stage))
@@ -80,7 +81,7 @@ def command(pipeline: str, stage: str, inputs: tuple[Path, ...], folder: Path, d
 
 def local_environment(folder: Path) -> Environment:
     """All zones as folders; no ledger, lock table, catalog or topics."""
-    zones = ("landing", "staging", "processed", "quarantine", "curated", "runs", "config")
+    zones = ("landing", "staging", "processed", "quarantine", "curated", "runs", "metrics", "config")
     return Environment.model_validate({"name": "debug", **{zone: str(folder / zone) for zone in zones}})
 
 
@@ -102,6 +103,14 @@ def plan_of(pipeline: CompiledPipeline, environment: Environment, inputs: tuple[
         sql_uri=f"{home}/{pipeline.spec.process.sql}" if pipeline.spec.process.sql else None,
         triggered_at=datetime.now(UTC),
     )
+
+
+def _as_first_planned(plan: RunPlan, plan_file: Path) -> RunPlan:
+    """Its time is that of the run's first stage: the metrics of a run are found by it."""
+    if not plan_file.is_file():
+        return plan
+    first = RunPlan.model_validate_json(plan_file.read_text())
+    return plan.model_copy(update={"triggered_at": first.triggered_at})
 
 
 def spark_submit(script: Path, plan_file: Path, environment: Environment) -> list[str]:

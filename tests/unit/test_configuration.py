@@ -49,6 +49,11 @@ def test_the_three_example_pipelines_differ_in_configuration_alone() -> None:
     assert compiled["airports"].contract == compiled["airports_lambda"].contract
 
 
+def test_an_anomaly_rule_for_a_column_that_is_not_there_is_refused(root: Path) -> None:
+    change(root / PIPELINE, "quality:\n", "quality:\n  anomaly: [{metric: null_share(citty)}]\n")
+    assert "quality.anomaly names ['citty'], which airports" in problems(root)
+
+
 def test_an_artifact_reads_back_as_what_was_compiled(root: Path) -> None:
     compiled = compile_all(root)
     write_artifacts(root / "out", "s3://code/config", compiled)

@@ -180,6 +180,7 @@ def test_what_differs_on_the_laptop_hangs_on_one_condition_alone() -> None:
 def test_the_environment_it_writes_is_one(stack: Any) -> None:
     environment = Environment.from_json(stack.outputs["Environment"])
     assert environment.runs == f"s3://{stack.outputs['WorkBucket']}/runs"
+    assert environment.metrics == f"s3://{stack.outputs['WorkBucket']}/metrics"
     assert environment.state_machine_arn == stack.outputs["StateMachineArn"]
     assert environment.lock_table == stack.outputs["LockTable"]
     assert environment.alert_topic_arn == stack.outputs["AlertTopicArn"]

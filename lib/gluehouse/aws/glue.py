@@ -21,6 +21,7 @@ from pyspark.sql import SparkSession
 from gluehouse.aws import storage
 from gluehouse.aws.catalog import GlueCatalog
 from gluehouse.aws.landing import Landing
+from gluehouse.aws.metrics import MetricsFolder
 from gluehouse.aws.run_locks import held_locks
 from gluehouse.errors import ConfigError, GluehouseError, InfrastructureError, Unexpected
 from gluehouse.spec.environment import Environment
@@ -92,6 +93,7 @@ def _run(stage: Stage, given: dict[str, str]) -> None:
             look_up=Landing(boto3.client("s3")).look_up if environment.landing.startswith("s3://") else None,
             sql=storage.read_text(sql_uri) if sql_uri else None,
             dpus=float(given.get("dpus", 1)),
+            metrics=MetricsFolder(environment.metrics, plan.pipeline),
         )
 
         def record(manifest: Manifest) -> None:

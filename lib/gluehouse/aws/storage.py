@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,14 +22,24 @@ def read_text(uri: str) -> str:
     return read_bytes(uri).decode("utf-8")
 
 
-def read_bytes(uri: str) -> bytes:
+def read_texts(uris: Sequence[str]) -> list[str]:
+    """Many small texts, in the order of ``uris``, several at a time; raises as ``read_text``."""
+    if not any(uri.startswith("s3://") for uri in uris):
+        return [read_text(uri) for uri in uris]
+    # One client for all threads: making one takes longer than what it reads here, and is not safe beside another.
+    client = _client()
+    with ThreadPoolExecutor(max_workers=8) as readers:
+        return [content.decode("utf-8") for content in readers.map(lambda uri: read_bytes(uri, client), uris)]
+
+
+def read_bytes(uri: str, client: Any = None) -> bytes:
     """The whole object; raises as ``read_text``."""
     if not uri.startswith("s3://"):
         return _read_file(uri)
     bucket, key = split(uri)
     try:
         with passing_faults(f"reading {uri}"):
-            body: bytes = _client().get_object(Bucket=bucket, Key=key)["Body"].read()
+            body: bytes = (client or _client()).get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
         if code_of_fault(error) in _ABSENT:
             raise ConfigError("GH1040", f"{uri} does not exist.", "Publish it, or correct the URI.") from error
@@ -63,6 +74,17 @@ def list_uris(prefix: str) -> list[str]:
     with passing_faults(f"listing {prefix}"):
         pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
         return sorted(f"s3://{bucket}/{found['Key']}" for page in pages for found in page.get("Contents", ()))
+
+
+def list_folders(prefix: str) -> list[str]:
+    """The folders right below ``prefix``, sorted, each with a / at its end like ``prefix``; raises as ``list_uris``."""
+    if not prefix.startswith("s3://"):
+        place = _path(prefix)
+        return sorted(f"{path}/" for path in place.iterdir() if path.is_dir()) if place.is_dir() else []
+    bucket, key = split(prefix)
+    with passing_faults(f"listing {prefix}"):
+        pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key, Delimiter="/")
+        return sorted(f"s3://{bucket}/{one['Prefix']}" for page in pages for one in page.get("CommonPrefixes", ()))
 
 
 def delete(uris: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""``gluehouse contract``: what a new version of a contract changes, and what that breaks in this checkout."""
+"""``gluehouse contract``: draft one from data; tell what a new version changes, and what breaks in this checkout."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from gluehouse.cli.documents import Problem, read, refuse
+from gluehouse.cli.draft import SAMPLES, draft_of
 from gluehouse.cli.rows import aligned
 from gluehouse.errors import ConfigError
 from gluehouse.spec.change import SEVERITIES, Change, worst
@@ -19,10 +20,60 @@ from gluehouse.spec.contract_effects import diff as diff_of
 from gluehouse.spec.contract_uses import Consumer
 from gluehouse.spec.pipeline import PipelineSpec
 
+ROOT = click.option(
+    "--root",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default=".",
+    help="The checkout. Default: here.",
+)
+
 
 @click.group()
 def contract() -> None:
-    """Compare the versions of a contract."""
+    """Draft a contract from data, compare the versions of one."""
+
+
+@contract.command()
+@click.argument("files", nargs=-1, required=True)
+@click.option("--name", required=True, help="Of the contract, with its version: sales.v1")
+@click.option("--format", "format_", type=click.Choice(list(SAMPLES)), help="Default: by the files' ending.")
+@click.option("--delimiter", default=",", show_default=True, help="Of CSV.")
+@click.option("--rows", default=100_000, show_default=True, help="Look at no more than about so many rows.")
+@click.option("--to", type=click.Path(path_type=Path, dir_okay=False), help="A new file. Default: printed.")
+@click.option(
+    "--jars",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    envvar="GLUEHOUSE_JARS",
+    help="Folder with Deequ's and Delta's jars. Default: of the checkout.",
+)
+@ROOT
+def infer(
+    files: tuple[str, ...],
+    name: str,
+    format_: str | None,
+    delimiter: str,
+    rows: int,
+    to: Path | None,
+    jars: Path | None,
+    root: Path,
+) -> None:
+    """Draft the contract NAME from the data in FILES (local paths or s3:// URIs, patterns such as *.csv allowed).
+
+    Types, formats of dates, NULLs, a key and rules are what the sample shows, found with Deequ's profile and
+    suggestions. It is a draft: a person must say what was agreed.
+    """
+    if not re.fullmatch(CONTRACT_NAME, name):
+        raise ConfigError(
+            "GH1053", f"'{name}' is no name of a contract.", "Write one with its version, as in sales.v1."
+        )
+    if to is not None and to.exists():
+        raise ConfigError("GH1053", f"{to} is there already.", "Name a file that is not; a contract is never replaced.")
+    drafted = draft_of(files, name, format_, delimiter, rows, root, jars)
+    if to is None:
+        click.echo(drafted, nl=False)
+    else:
+        to.write_text(drafted, encoding="utf-8")
+        click.echo(f"{to}: read every line of it, then run `gluehouse check`.")
 
 
 @contract.command()
@@ -30,12 +81,7 @@ def contract() -> None:
 @click.argument("new")
 @click.option("--pipelines", multiple=True, help="Tell of this pipeline alone (may be repeated). Default: of all.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of tables.")
-@click.option(
-    "--root",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    default=".",
-    help="The checkout. Default: here.",
-)
+@ROOT
 def diff(old: str, new: str, pipelines: tuple[str, ...], as_json: bool, root: Path) -> None:
     """List what changes from contract OLD to NEW, and what each change breaks in the pipelines that use either.
 

@@ -13,6 +13,7 @@ from gluehouse.cli import schemas
 from gluehouse.cli.compile import compile_all, write_artifacts
 from gluehouse.cli.contract import contract
 from gluehouse.cli.history import history
+from gluehouse.cli.quality import quality
 from gluehouse.errors import ConfigError, GluehouseError, SetupError
 from gluehouse.spec.plan import FromStage
 
@@ -76,6 +77,7 @@ def rerun_command(run_id: str, stage: FromStage, stack: str, allow_mass_delete: 
 
 commands.add_command(contract)
 commands.add_command(history)
+commands.add_command(quality)
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ class Environment(BaseModel):
     quarantine: Zone
     curated: Zone
     runs: Zone
+    metrics: Zone
     config: Zone
     catalog: bool = False
     ledger_table: str | None = None

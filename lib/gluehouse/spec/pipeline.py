@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from gluehouse.spec.anomaly import MEASURED_BY_A_RULE, AnomalyRule
 from gluehouse.spec.contract import CONTRACT_NAME, Contract
 from gluehouse.spec.delivered import unmet
 from gluehouse.spec.history import HistorySpec
@@ -121,10 +122,21 @@ class Process(Spec):
 
 
 class Quality(Spec):
-    """The dataset rules of the gate (DQDL), which stop publishing, and those that only warn."""
+    """The dataset rules of the gate (DQDL), which stop publishing, those that only warn, and rules of anomaly."""
 
     rules: str | None = Field(default=None, description="DQDL: Rules = [ … ]; a failing rule blocks publishing")
     warn: str | None = Field(default=None, description="DQDL: Rules = [ … ]; a failing rule is reported only")
+    anomaly: tuple[AnomalyRule, ...] = Field(
+        default=(), description="Metrics of the run against the median and the spread of earlier published runs"
+    )
+
+    @model_validator(mode="after")
+    def _metrics_are_measured(self) -> Quality:
+        if self.rules is None and self.warn is None:
+            unmeasured = [rule.metric for rule in self.anomaly if MEASURED_BY_A_RULE.fullmatch(rule.metric)]
+            if unmeasured:
+                raise ValueError(f"no dataset rule measures {unmeasured}; write one in rules or in warn")
+        return self
 
 
 class DeltaTarget(Spec):
@@ -215,6 +227,10 @@ class CompiledPipeline(Spec):
         for name in partitions:
             if name not in self.output_contract.column_names:
                 raise ValueError(f"partition_by names {name}, which {self.output_contract.contract} lacks")
+        watched = (rule.column for rule in self.spec.quality.anomaly)
+        unknown = [name for name in watched if name is not None and name not in self.output_contract.column_names]
+        if unknown:
+            raise ValueError(f"quality.anomaly names {unknown}, which {self.output_contract.contract} lacks")
         lost = [name for name in _needed_by(self.spec.history) if name not in self.output_contract.column_names]
         if lost:
             had = list(self.output_contract.column_names)

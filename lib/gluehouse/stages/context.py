@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from pyspark.sql import DataFrame, SparkSession
 
 from gluehouse.history import LockPort
 from gluehouse.spec.environment import Environment
+from gluehouse.spec.metrics import RunMetrics
 from gluehouse.spec.pipeline import CompiledPipeline
 from gluehouse.spec.plan import ObjectRef, RunPlan
 
@@ -21,11 +23,25 @@ class Catalog(Protocol):
         """Create or update ``table`` (database.table) with ``frame``'s columns; doing it twice changes nothing."""
 
 
+class Metrics(Protocol):
+    """Where the metrics of a pipeline's runs are remembered. Doing a thing twice leaves what once left."""
+
+    def keep(self, run: RunMetrics) -> None:
+        """Remember what a run measured, whatever became of it."""
+
+    def mark_published(self, run: RunMetrics) -> None:
+        """Remember that all targets of a run were published; its ``values`` are not looked at."""
+
+    def earlier(self, before: datetime, last: int) -> list[RunMetrics]:
+        """Up to ``last`` published runs planned before a time, oldest first."""
+
+
 @dataclass(frozen=True)
 class StageContext:
     """Everything a stage may touch. ``lock_for`` answers the run's lock of a table it writes;
     ``look_up`` answers a delivered object as it is now (None: gone), where it can change under the run;
-    ``sql`` is the text of the plan's SQL file; ``dpus`` is what the job run was given, for the cost estimate."""
+    ``sql`` is the text of the plan's SQL file; ``dpus`` is what the job run was given, for the cost estimate;
+    ``metrics`` remembers what runs measured (None: nothing is remembered)."""
 
     spark: SparkSession
     plan: RunPlan
@@ -36,6 +52,7 @@ class StageContext:
     look_up: Callable[[str], ObjectRef | None] | None = None
     sql: str | None = None
     dpus: float = 1.0
+    metrics: Metrics | None = None
 
     def table_location(self, table: str) -> str:
         return self.environment.table_uri(*table.split("."))

@@ -47,7 +47,9 @@ def run(context: StageContext) -> Report:
         broken += _broken_rules(rejected)
     else:
         zones.clear_quarantine(context, "ingest")
-    return Report(counts=counts, quality=broken, outputs=outputs, problem=_judge(context, counts))
+    return Report(
+        counts=counts, quality=broken, outputs=outputs, problem=_judge(context, counts), measured=_measured(counts)
+    )
 
 
 def _refuse_changed(context: StageContext) -> None:
@@ -60,6 +62,12 @@ def _refuse_changed(context: StageContext) -> None:
                 f"{planned.uri} was {'deleted' if found is None else 'overwritten'} since the run was planned.",
                 "New content is a batch of its own, started by its own event.",
             )
+
+
+def _measured(counts: Counts) -> dict[str, float | None]:
+    """For a delivery that is refused here; of others stage 3 tells more."""
+    aside, rows = counts.quarantined or 0, counts.rows_in or 0
+    return {"quarantined": aside, "quarantined_share": aside / rows if rows else None}
 
 
 def _keys(context: StageContext) -> tuple[str, ...]:

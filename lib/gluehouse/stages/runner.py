@@ -10,7 +10,7 @@ from gluehouse import __version__
 from gluehouse.errors import DataError
 from gluehouse.spec.manifest import Counts, Manifest, Problem, Stage
 from gluehouse.spec.plan import FromStage
-from gluehouse.stages import ingest, process, publish, validate
+from gluehouse.stages import ingest, memory, process, publish, validate
 from gluehouse.stages.context import StageContext
 from gluehouse.stages.report import Report
 
@@ -31,6 +31,8 @@ def run_stage(context: StageContext, stage: Stage, record: Record) -> Manifest:
         report = STAGES[stage](context)
     except DataError as refusal:
         report = Report(problem=refusal)
+    # Before the manifest: the gate lets go on what has one, and a stage that dies between the two is run again.
+    memory.remember(context, stage, report)
     manifest = _manifest(context, stage, report, started, time.monotonic() - clock)
     record(manifest)
     return manifest
