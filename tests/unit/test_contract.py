@@ -126,7 +126,6 @@ def test_only_columns_of_one_kind_are_compared(left: str, right: str, fits: bool
         ({"rule": "between", "column": "net", "min": 2, "max": 1}, "no value passes"),
         ({"rule": "length", "column": "buyer", "min": 2, "max": 1}, "no text passes"),
         ({"rule": "between", "column": "net", "min": 0, "severity": "stop"}, "severity"),
-        ({"rule": "unique", "columns": ["id"]}, "unique"),
     ],
 )
 def test_a_rule_that_cannot_work_is_refused(rule: dict[str, Any], told: str) -> None:

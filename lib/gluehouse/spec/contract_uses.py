@@ -15,7 +15,7 @@ from gluehouse.spec.pipeline import PipelineSpec, TransformStep
 
 UseKind = Literal[
     "key", "order", "tracked", "payload", "rule", "text", "sql", "partition", "from_key", "lookup", "expression",
-    "downstream", "functions",
+    "downstream", "functions", "cleanse",
 ]  # fmt: skip
 _QUOTED = re.compile(r'"([^"]*)"')
 _SQL_NOISE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^'\\]|\\.|'')*'", re.S)
@@ -66,6 +66,8 @@ def _as_input(column: str, consumer: Consumer) -> Iterator[Use]:
     spec, file = consumer.spec, f"config/pipelines/{consumer.spec.pipeline}.yaml"
     if column in spec.source.key_columns:
         yield Use(column=column, kind="from_key", where=f"{file}: source.columns_from_key")
+    if column in spec.cleanse.names:
+        yield Use(column=column, kind="cleanse", where=f"{file}: cleanse")
     for name, text in consumer.sql.items():
         if names_column(text, column):
             yield Use(column=column, kind="sql", where=f"sql/{spec.pipeline}/{name}")
