@@ -21,8 +21,8 @@ def masked_columns(*contracts: Contract) -> frozenset[str]:
 
 
 def as_json(names: Sequence[str], masked: Iterable[str], within: str | None = None) -> Column:
-    """The columns, or the fields of the struct ``within``, as one JSON text, with ``***`` for the values of masked ones;
-    a NULL stays one, and is left out."""
+    """The columns, or the fields of the struct ``within``, as one JSON text, with ``***`` for the values of masked
+    ones; a NULL stays one, and is left out."""
     hidden = frozenset(masked)
     place = quoted if within is None else quoted(within).getField
     return F.to_json(F.struct(*(_shown(place(name), name in hidden).alias(name) for name in names)))

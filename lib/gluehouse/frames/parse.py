@@ -1,6 +1,7 @@
 """From what was delivered to the contract's types: cleaning, casts that reject instead of nulling, and row rules.
 
-One pass, and a shuffle where rows are compared with each other: every delivered row becomes one row that carries its typed columns and all that is wrong with it.
+One pass, and a shuffle where rows are compared with each other: every delivered row becomes one row that carries its
+typed columns and all that is wrong with it.
 """
 
 from __future__ import annotations
@@ -40,21 +41,24 @@ class How:
     """What parsing needs where the contract or the pipeline asks for it: how rows are cleaned, the published ``tables``
     that rules refer to, by name, and the ``salt`` of hashes and tokens."""
 
-    cleanse: Cleanse = Cleanse()
+    cleanse: Cleanse = field(default_factory=Cleanse)
     tables: Mapping[str, DataFrame] = field(default_factory=dict)
     salt: SecretBytes | None = None
 
 
-def parse(delivered: DataFrame, contract: Contract, null_tokens: Sequence[str] = (), how: How = How()) -> DataFrame:
+def parse(
+    delivered: DataFrame, contract: Contract, null_tokens: Sequence[str] = (), how: How | None = None
+) -> DataFrame:
     """Clean, cast and check every row.
 
     ``delivered``: columns by the contract's names (text or typed; others are ignored), ``_source_object``
     (string) and ``_malformed`` (string; the raw record where it does not have the format's shape, else NULL).
     Answers the contract's columns, typed and protected, in its order, then ``_violations`` (array of rule and reason),
     ``_raw`` (string: the record as delivered, with its PII masked, only where there are violations),
-    ``_source_object``, ``_warned`` (array of booleans, which ``warnings`` counts) and ``_deduplicated`` (boolean: the row
-    repeats another, and is to be dropped). Grain: one row a delivered row. Raises ConfigError GH1028.
+    ``_source_object``, ``_warned`` (array of booleans, which ``warnings`` counts) and ``_deduplicated`` (boolean: the
+    row repeats another, and is to be dropped). Grain: one row a delivered row. Raises ConfigError GH1091.
     """
+    how = how or How()
     cast = _cast(delivered, contract, null_tokens, how.cleanse)
     checked = with_references(cast, _references(contract), how.tables).withColumn(VIOLATIONS, _violations(contract))
     judged = _with_repeats(checked, contract, how.cleanse)

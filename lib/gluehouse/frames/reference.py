@@ -19,7 +19,7 @@ _FOUND = "__found"
 def with_references(frame: DataFrame, rules: Sequence[Reference], tables: Mapping[str, DataFrame]) -> DataFrame:
     """``frame`` with a boolean for each rule, by which ``missing`` tells. ``tables``: by the names that the rules say.
 
-    Grain: unchanged. Raises ConfigError GH1028 where a table lacks a column or has another kind of type there.
+    Grain: unchanged. Raises ConfigError GH1091 where a table lacks a column or has another kind of type there.
     """
     for place, rule in enumerate(rules):
         keys = [f"{_FOUND}_{place}_{column}" for column in range(len(rule.on))]
@@ -62,7 +62,7 @@ def _refuse_unlike(frame: DataFrame, rule: Reference, table: DataFrame) -> None:
             wrong.append(f"has {there} as {kinds[0]}, but {here} is {kinds[1]}")
     if wrong:
         raise ConfigError(
-            "GH1028",
+            "GH1091",
             f"the row rule {rule.title} cannot be judged: {rule.table} {'; '.join(wrong)}.",
             "Name columns of that table, of the same type.",
         )

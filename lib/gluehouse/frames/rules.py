@@ -41,7 +41,7 @@ def quoted(name: str) -> Column:
 
 @singledispatch
 def check(rule: Any) -> Column:
-    """The violation of a rule that sees one row; raises TypeError for one that sees more (``broken`` tells of those)."""
+    """The violation of a rule that sees one row; raises TypeError for one that sees more, which ``broken`` tells."""
     raise TypeError(f"no row rule is known for {type(rule).__name__}")
 
 

@@ -131,7 +131,7 @@ class Contract(Spec):
     def _rows_can_be_told_apart(self) -> Contract:
         masked = [name for name in self.keys if isinstance(self.column(name).protect, Mask)]
         if masked:
-            raise ValueError(f"the keys {masked} are masked, so that different ones would be the same; use hash or token")
+            raise ValueError(f"the keys {masked} are masked, so that several would be one; use hash or token")
         for rule in self.row_rules:
             if not isinstance(rule, Unique):
                 continue

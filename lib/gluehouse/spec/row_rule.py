@@ -172,7 +172,7 @@ class Reference(_Rule):
     rule: Literal["reference"]
     on: dict[str, str] = Field(min_length=1, description="Column here: column there")
     table: str = Field(pattern=TABLE_NAME, description="database.table of the curated zone")
-    current: bool = Field(default=True, description="Of a history table the current versions; false: all there ever were")
+    current: bool = Field(default=True, description="Of a history table the current versions; false: all")
 
     @property
     def columns(self) -> tuple[str, ...]:

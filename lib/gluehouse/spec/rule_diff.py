@@ -17,7 +17,7 @@ from gluehouse.spec.row_rule import (
     Reference,
     RowRule,
     Unique,
-)  # fmt: skip
+)
 
 Turn = Literal["added", "removed", "tightened", "loosened", "changed"]
 _BOTH = frozenset({"tightened", "loosened"})
