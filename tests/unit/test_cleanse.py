@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
-from gluehouse.spec.cleanse import Cleanse, Replace, unfit
-from gluehouse.spec.contract import Contract
+from gluehouse.spec.cleanse import Cleanse, ColumnSteps, Deduplicate, Replace, unfit
+from gluehouse.spec.contract import Column, Contract
 from gluehouse.spec.literal import is_value
+from gluehouse.spec.protect import Hash, Mask, Token
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 CONTRACT = Contract.model_validate(
     {
         "contract": "sales.v1",
@@ -103,3 +108,24 @@ def test_a_replacement_may_name_groups_and_escape_dollars(pattern: str, to: str)
 def test_a_default_is_a_value_of_its_column(type_: str, good: str | None, bad: str | None) -> None:
     assert good is None or is_value(good, type_)
     assert bad is None or not is_value(bad, type_)
+
+
+def test_the_page_names_every_key_there_is_and_its_examples_are_valid() -> None:
+    page = (DOCS / "cleansing.md").read_text()
+    pipeline, contract = (yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", page, re.M | re.S))
+    assert Cleanse.model_validate(pipeline["cleanse"]).deduplicate is not None
+    assert [Column.model_validate(column).protect is not None for column in contract["columns"]] == [True] * 3
+    models = (Cleanse, ColumnSteps, Replace, Deduplicate, Hash, Token, Mask)
+    keys = {key for model in models for key in model.model_fields} | {"hash", "token", "mask"}
+    assert [key for key in sorted(keys) if not re.search(rf"`[^`\n]*\b{key}\b", page)] == []
+
+
+def test_the_rules_of_the_contracts_page_are_valid_in_its_contract() -> None:
+    page = (DOCS / "contracts.md").read_text()
+    blocks = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", page, re.M | re.S)]
+    rules = next(block["row_rules"] for block in blocks if set(block) == {"row_rules"})
+    columns = [*blocks[0]["columns"], {"name": "till", "type": "int"}, {"name": "receipt", "type": "int"}]
+    found = Contract.model_validate({**blocks[0], "columns": columns, "row_rules": rules})
+    assert [rule.severity for rule in found.row_rules] == ["reject", "warn"]
+    keep = type(found.row_rules[0]).model_fields["keep"].annotation
+    assert all(f"`{choice}`" in page for choice in get_args(keep))
