@@ -124,7 +124,7 @@ def test_the_rules_of_the_contracts_page_are_valid_in_its_contract() -> None:
     page = (DOCS / "contracts.md").read_text()
     texts = re.findall(r"^```yaml\n(.*?)^```", page, re.M | re.S)
     # Where YAML 1.1 takes `on` for a boolean, our own reader does not.
-    blocks = [yaml.safe_load(text.replace("on: {", "'on': {")) for text in texts]
+    blocks = [yaml.safe_load(text.replace(" on: {", " 'on': {")) for text in texts]
     rules = next(block["row_rules"] for block in blocks if set(block) == {"row_rules"})
     columns = [*blocks[0]["columns"], {"name": "till", "type": "int"}, {"name": "receipt", "type": "int"}]
     found = Contract.model_validate({**blocks[0], "columns": columns, "row_rules": rules})
