@@ -71,7 +71,7 @@ def test_each_step_does_what_it_says_and_null_stays_null(
 
 def test_null_tokens_are_looked_for_before_the_steps_and_after_them(spark: SparkSession) -> None:
     steps = {"trim": "ends", "replace": [{"pattern": "-", "to": "x"}], "case": "lower", "null_tokens": ["-", "none"]}
-    assert values(cleaned(spark, ["-", " NONE ", "  ", "a-b"], steps, [""])) == [None, None, None, "ax" + "b"]
+    assert values(cleaned(spark, ["-", " NONE ", "  ", "a-b"], steps, [""])) == [None, None, None, "axb"]
 
 
 def test_unicode_comes_before_trim_and_replace_before_case(spark: SparkSession) -> None:

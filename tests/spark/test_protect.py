@@ -90,9 +90,9 @@ def test_rules_see_the_text_and_the_quarantine_does_not_show_it(spark: SparkSess
 
 def test_the_salt_stands_in_no_plan(spark: SparkSession) -> None:
     frame = parsed(spark, contract({"name": "a", "protect": {"how": "hash"}}), ("Ada",))
-    assert "hash_of" in frame._jdf.queryExecution().toString()
-    for told in (frame._jdf.queryExecution().toString(), frame._jdf.queryExecution().optimizedPlan().toJSON()):
-        assert SALT not in told
+    plans = frame._jdf.queryExecution().toString()
+    assert "hash_of" in plans
+    assert SALT not in plans
 
 
 def test_without_a_salt_nothing_is_hashed(spark: SparkSession) -> None:
