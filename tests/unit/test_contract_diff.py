@@ -92,7 +92,7 @@ def added(**changes: Any) -> dict[str, Any]:
 
 def consumer(**changes: Any) -> Consumer:
     changes = dict(changes)
-    rest = {name: changes.pop(name) for name in ("sql", "output") if name in changes}
+    rest = {name: changes.pop(name) for name in ("sql", "output", "input") if name in changes}
     return Consumer(spec=PipelineSpec.model_validate({**PIPELINE, **changes}), **rest)
 
 
@@ -323,6 +323,16 @@ def test_a_lookup_of_another_pipeline_in_the_published_table_is_looked_at() -> N
         "config/pipelines/tax.yaml: lookup in curated.sales"
     ]
     assert ("lookup in curated.sales", "breaking") not in broken(without("note"), consumer(), other)
+
+
+def test_a_row_rule_of_another_pipeline_that_refers_to_the_published_table_is_looked_at() -> None:
+    rule = {"rule": "reference", "on": {"place": "town"}, "table": "curated.sales"}
+    columns = [{"name": "place", "type": "string"}]
+    tax = Contract.model_validate({"contract": "tax.v1", "columns": columns, "row_rules": [rule]})
+    publish = [{"target": "delta", "table": "curated.tax"}]
+    other = consumer(pipeline="tax", contract="tax.v1", history=None, quality={}, publish=publish, input=tax)
+    assert ("reference(place in curated.sales)", "breaking") in broken(without("town"), consumer(), other)
+    assert "reference(place in curated.sales)" not in dict(broken(without("note"), consumer(), other))
 
 
 def test_parameters_that_no_lookup_can_have_do_not_stop_the_diff() -> None:
