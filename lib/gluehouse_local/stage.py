@@ -80,9 +80,11 @@ def command(pipeline: str, stage: str, inputs: tuple[Path, ...], folder: Path, d
 
 
 def local_environment(folder: Path) -> Environment:
-    """All zones as folders; no ledger, lock table, catalog or topics."""
+    """All zones as folders; no ledger, lock table, catalog or topics; the salt is a variable, GLUEHOUSE_SALT."""
     zones = ("landing", "staging", "processed", "quarantine", "curated", "runs", "metrics", "config")
-    return Environment.model_validate({"name": "debug", **{zone: str(folder / zone) for zone in zones}})
+    return Environment.model_validate(
+        {"name": "debug", "salt_secret": "env:GLUEHOUSE_SALT", **{zone: str(folder / zone) for zone in zones}}
+    )
 
 
 def plan_of(pipeline: CompiledPipeline, environment: Environment, inputs: tuple[Path, ...]) -> RunPlan:

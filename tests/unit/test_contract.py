@@ -126,13 +126,74 @@ def test_only_columns_of_one_kind_are_compared(left: str, right: str, fits: bool
         ({"rule": "between", "column": "net", "min": 2, "max": 1}, "no value passes"),
         ({"rule": "length", "column": "buyer", "min": 2, "max": 1}, "no text passes"),
         ({"rule": "between", "column": "net", "min": 0, "severity": "stop"}, "severity"),
-        ({"rule": "unique", "columns": ["id"]}, "unique"),
+        ({"rule": "expression", "name": "few", "sql": "count(*) < 9"}, "calls count"),
+        ({"rule": "unique", "columns": []}, "columns"),
+        ({"rule": "unique", "columns": ["idd"]}, "row_rules name"),
+        ({"rule": "unique", "columns": ["id", "id"]}, "['id'] twice"),
+        ({"rule": "unique", "columns": ["tags"]}, "of nested types"),
+        ({"rule": "unique", "columns": ["net"], "keep": "last"}, "keep: last needs `by`"),
+        ({"rule": "unique", "columns": ["net"], "by": ["id"]}, "keep: none takes no `by`"),
+        ({"rule": "unique", "columns": ["net"], "keep": "first", "by": ["opened"]}, "may be NULL"),
+        ({"rule": "reference", "on": {}, "table": "curated.buyers"}, "on"),
+        ({"rule": "reference", "on": {"byer": "id"}, "table": "curated.buyers"}, "row_rules name"),
+        ({"rule": "reference", "on": {"buyer": "id"}, "table": "buyers"}, "table"),
     ],
 )
 def test_a_rule_that_cannot_work_is_refused(rule: dict[str, Any], told: str) -> None:
     with pytest.raises(ValidationError) as refused:
         contract(row_rules=[rule])
     assert told in str(refused.value)
+
+
+def test_rules_of_uniqueness_and_reference_are_called_by_their_columns() -> None:
+    last = {"rule": "unique", "columns": ["net", "buyer"], "keep": "last", "by": ["id"]}
+    known = {"rule": "reference", "on": {"buyer": "id"}, "table": "curated.buyers"}
+    found = contract(row_rules=[last, known])
+    assert [rule.title for rule in found.row_rules] == ["unique(net, buyer)", "reference(buyer in curated.buyers)"]
+    assert Contract.model_validate_json(found.model_dump_json()) == found
+
+
+@pytest.mark.parametrize("how", [{"how": "hash"}, {"how": "token", "domain": "buyer"}, {"how": "mask", "keep_last": 4}])
+def test_a_text_can_be_protected_and_nothing_else(how: dict[str, Any]) -> None:
+    found = Column.model_validate({"name": "a", "type": "string", "protect": how})
+    assert Column.model_validate_json(found.model_dump_json()) == found
+    assert "protect gives texts" in told_of({"type": "int", "protect": how})
+
+
+def test_a_key_may_be_a_hash_or_a_token_but_no_mask() -> None:
+    def keyed(how: str) -> Contract:
+        return contract(columns=[{"name": "id", "type": "string", "nullable": False, "protect": {"how": how}}])
+
+    assert [keyed(how).keys for how in ("hash", "token")] == [("id",), ("id",)]
+    with pytest.raises(ValidationError, match="are masked"):
+        keyed("mask")
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"deduplicate": {"keys": ["idd"]}}, "cleanse.deduplicate names idd"),
+        ({"columns": {"id": {"default": "0"}}}, "the key id a default"),
+        ({"columns": {"net": {"default": "much"}}}, "which is no decimal(12,2)"),
+    ],
+)
+def test_cleansing_that_does_not_fit_the_contract_is_refused_when_it_is_compiled(
+    changed: dict[str, Any], told: str
+) -> None:
+    agreed = contract()
+    spec = PipelineSpec.model_validate({**SPEC, "cleanse": changed})
+    with pytest.raises(ValidationError) as refused:
+        CompiledPipeline(name="sales", spec=spec, contract=agreed, output_contract=agreed)
+    assert told in str(refused.value)
+
+
+def test_the_history_sees_what_it_is_ordered_by() -> None:
+    columns = [*SALES["columns"], {"name": "version", "type": "string", "nullable": False, "protect": {"how": "hash"}}]
+    history = {"keys": ["id"], "sequence_by": ["version"]}
+    agreed = contract(columns=columns)
+    spec = PipelineSpec.model_validate({**SPEC, "history": history})
+    with pytest.raises(ValidationError, match="version is protected by hash, and history needs its values"):
+        CompiledPipeline(name="sales", spec=spec, contract=agreed, output_contract=agreed)
 
 
 def test_a_rule_rejects_unless_it_says_that_it_only_warns() -> None:

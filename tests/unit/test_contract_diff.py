@@ -92,7 +92,7 @@ def added(**changes: Any) -> dict[str, Any]:
 
 def consumer(**changes: Any) -> Consumer:
     changes = dict(changes)
-    rest = {name: changes.pop(name) for name in ("sql", "output") if name in changes}
+    rest = {name: changes.pop(name) for name in ("sql", "output", "input") if name in changes}
     return Consumer(spec=PipelineSpec.model_validate({**PIPELINE, **changes}), **rest)
 
 
@@ -122,6 +122,7 @@ CHANGES = [
     (column("town", aliases=["city", "Ort"]), "alias_added", "compatible"),
     (column("town", aliases=[]), "alias_removed", "risky"),
     (column("note", pii="indirect"), "pii_changed", "risky"),
+    (column("note", protect={"how": "hash"}), "protection_changed", "breaking"),
     (column("net", description="without tax"), "description_changed", "compatible"),
     (more(keys=["id", "town"]), "key_changed", "risky"),
     (more(row_rules=[*OLD["row_rules"], {"rule": "length", "column": "note", "max": 9}]), "rule_added", "risky"),
@@ -179,6 +180,59 @@ def test_to_call_a_column_by_its_alias_breaks_deliveries_under_the_old_name_unle
 
 def test_rules_follow_a_renamed_column() -> None:
     assert [change.kind for change in found(renamed("town", "place"))] == ["column_renamed"]
+
+
+UNIQUE = {"rule": "unique", "columns": ["net", "op"]}
+LAST = {**UNIQUE, "keep": "last", "by": ["at"]}
+KNOWN = {"rule": "reference", "on": {"town": "name"}, "table": "curated.towns"}
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "kinds"),
+    [
+        (UNIQUE, UNIQUE, []),
+        (UNIQUE, {**UNIQUE, "columns": ["net"]}, ["rule_removed", "rule_added"]),
+        (UNIQUE, LAST, ["rule_loosened"]),
+        (LAST, UNIQUE, ["rule_tightened"]),
+        (LAST, {**LAST, "keep": "first"}, ["rule_changed"]),
+        (LAST, {**LAST, "by": ["id"]}, ["rule_changed"]),
+        (KNOWN, KNOWN, []),
+        (KNOWN, {**KNOWN, "table": "curated.places"}, ["rule_removed", "rule_added"]),
+        (KNOWN, {**KNOWN, "on": {"town": "id"}}, ["rule_changed"]),
+        (KNOWN, {**KNOWN, "current": False}, ["rule_loosened"]),
+        (KNOWN, {**KNOWN, "severity": "warn"}, ["rule_loosened"]),
+    ],
+)
+def test_a_rule_of_several_rows_or_another_table_is_told_apart(was: Any, now: Any, kinds: list[str]) -> None:
+    old, new = (Contract.model_validate(more(row_rules=[rule])) for rule in (was, now))
+    assert [change.kind for change in diff(old, new)] == kinds
+
+
+def test_rules_of_several_columns_follow_renames() -> None:
+    moved = {"town": "place", "net": "sum"}
+    columns = [
+        {**found, "name": moved.get(found["name"], found["name"]), "aliases": [found["name"]]}
+        if found["name"] in moved
+        else found
+        for found in column("town", aliases=[])["columns"]
+    ]
+    old = more(row_rules=[UNIQUE, KNOWN], columns=column("town", aliases=[])["columns"])
+    new = more(row_rules=[{**UNIQUE, "columns": ["sum", "op"]}, {**KNOWN, "on": {"place": "name"}}], columns=columns)
+    changed = diff(Contract.model_validate(old), Contract.model_validate(new))
+    assert [change.kind for change in changed] == ["column_renamed", "column_renamed"]
+
+
+def test_cleansing_that_names_a_column_breaks_with_it() -> None:
+    cleaning = consumer(cleanse={"columns": {"town": {"trim": "ends"}}, "deduplicate": {"keys": ["note"]}})
+    assert ("cleanse", "breaking") in broken(without("town"), cleaning)
+    assert ("cleanse", "breaking") in broken(without("note"), cleaning)
+    assert ("cleanse", "breaking") not in broken(without("net"), cleaning)
+
+
+def test_a_key_that_is_protected_otherwise_breaks_its_history() -> None:
+    history = {"keys": ["note"], "sequence_by": ["at"]}
+    told = broken(column("note", protect={"how": "hash"}), consumer(history=history))
+    assert ("history, keys", "breaking") in told
 
 
 @pytest.mark.parametrize(
@@ -269,6 +323,16 @@ def test_a_lookup_of_another_pipeline_in_the_published_table_is_looked_at() -> N
         "config/pipelines/tax.yaml: lookup in curated.sales"
     ]
     assert ("lookup in curated.sales", "breaking") not in broken(without("note"), consumer(), other)
+
+
+def test_a_row_rule_of_another_pipeline_that_refers_to_the_published_table_is_looked_at() -> None:
+    rule = {"rule": "reference", "on": {"place": "town"}, "table": "curated.sales"}
+    columns = [{"name": "place", "type": "string"}]
+    tax = Contract.model_validate({"contract": "tax.v1", "columns": columns, "row_rules": [rule]})
+    publish = [{"target": "delta", "table": "curated.tax"}]
+    other = consumer(pipeline="tax", contract="tax.v1", history=None, quality={}, publish=publish, input=tax)
+    assert ("reference(place in curated.sales)", "breaking") in broken(without("town"), consumer(), other)
+    assert "reference(place in curated.sales)" not in dict(broken(without("note"), consumer(), other))
 
 
 def test_parameters_that_no_lookup_can_have_do_not_stop_the_diff() -> None:

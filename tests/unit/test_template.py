@@ -11,6 +11,7 @@ import pytest
 from cfnlint.api import ManualArgs, lint_file
 from cfnlint.decode import cfn_yaml
 
+from gluehouse.aws.secrets import read_salt
 from gluehouse.spec.environment import Environment
 from gluehouse_local import packaging
 from gluehouse_local.setup.pins import jars
@@ -162,6 +163,18 @@ def test_only_publishing_writes_to_the_curated_zone() -> None:
         if "s3:PutObject" in statement["Action"] and "CuratedBucket" in json.dumps(statement["Resource"])
     }
     assert writers == {"PublishRole", "RunPipelineRole"}
+
+
+def test_only_the_jobs_that_ingest_read_a_secret_and_only_the_salt() -> None:
+    reads = {name: s["Resource"] for name, s in statements() if "secretsmanager" in json.dumps(s["Action"])}
+    assert reads == {name: {"Ref": "PiiSalt"} for name in ("IngestValidateRole", "RunPipelineRole")}
+    salt = RESOURCES["PiiSalt"]
+    assert (salt["DeletionPolicy"], salt["Properties"]["KmsKeyId"]) == ("Retain", {"Fn::GetAtt": ["Key", "Arn"]})
+
+
+def test_the_salt_that_the_environment_names_can_be_read(stack: Any) -> None:
+    environment = Environment.from_json(stack.outputs["Environment"])
+    assert len(read_salt(environment.salt_secret).get_secret_value()) == 64
 
 
 def test_every_log_group_ends_and_every_rule_keeps_what_it_cannot_deliver() -> None:

@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import boto3
@@ -23,6 +24,7 @@ from gluehouse.aws.catalog import GlueCatalog
 from gluehouse.aws.landing import Landing
 from gluehouse.aws.metrics import MetricsFolder
 from gluehouse.aws.run_locks import held_locks
+from gluehouse.aws.secrets import read_salt
 from gluehouse.errors import ConfigError, GluehouseError, InfrastructureError, Unexpected
 from gluehouse.spec.environment import Environment
 from gluehouse.spec.manifest import Manifest, Stage
@@ -94,6 +96,7 @@ def _run(stage: Stage, given: dict[str, str]) -> None:
             sql=storage.read_text(sql_uri) if sql_uri else None,
             dpus=float(given.get("dpus", 1)),
             metrics=MetricsFolder(environment.metrics, plan.pipeline),
+            salt=partial(read_salt, environment.salt_secret),
         )
 
         def record(manifest: Manifest) -> None:

@@ -134,15 +134,16 @@ def _consumer(root: Path, file: Path) -> Consumer | list[Problem]:
     spec = read(file, PipelineSpec)
     if isinstance(spec, list):
         return spec
-    output: Contract | list[Problem] | None = None
-    # A version that is not written yet is no reason to refuse: the diff may be about it.
-    path = root / "config/contracts" / f"{spec.output_contract}.yaml"
-    if spec.output_contract is not None and path.is_file():
-        output = read(path, Contract)
-    if isinstance(output, list):
-        return output
+    found = []
+    for name in (spec.contract, spec.output_contract):
+        # A version that is not written yet is no reason to refuse: the diff may be about it.
+        path = root / "config/contracts" / f"{name}.yaml"
+        contract = read(path, Contract) if name is not None and path.is_file() else None
+        if isinstance(contract, list):
+            return contract
+        found.append(contract)
     sql = {path.name: path.read_text(encoding="utf-8") for path in sorted((root / "sql" / spec.pipeline).glob("*.sql"))}
-    return Consumer(spec=spec, sql=sql, output=output)
+    return Consumer(spec=spec, sql=sql, input=found[0], output=found[1])
 
 
 def _report(old: Contract, new: Contract, found: Collection[Change]) -> Iterator[str]:

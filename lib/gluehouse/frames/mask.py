@@ -15,14 +15,17 @@ _MASKED = ("direct", "sensitive")
 
 
 def masked_columns(*contracts: Contract) -> frozenset[str]:
-    """The names whose values are not shown, by their PII class in any of the contracts."""
-    return frozenset(column.name for contract in contracts for column in contract.columns if column.pii in _MASKED)
+    """The names whose values are not shown, by PII class or protection in any of the contracts."""
+    columns = (column for contract in contracts for column in contract.columns)
+    return frozenset(column.name for column in columns if column.pii in _MASKED or column.protect is not None)
 
 
-def as_json(names: Sequence[str], masked: Iterable[str]) -> Column:
-    """The columns as one JSON text, with ``***`` for the values of masked ones; a NULL stays one, and is left out."""
+def as_json(names: Sequence[str], masked: Iterable[str], within: str | None = None) -> Column:
+    """The columns, or the fields of the struct ``within``, as one JSON text, with ``***`` for the values of masked
+    ones; a NULL stays one, and is left out."""
     hidden = frozenset(masked)
-    return F.to_json(F.struct(*(_shown(name, name in hidden).alias(name) for name in names)))
+    place = quoted if within is None else quoted(within).getField
+    return F.to_json(F.struct(*(_shown(place(name), name in hidden).alias(name) for name in names)))
 
 
 def record(malformed: Column, masked: Iterable[str]) -> Column:
@@ -34,6 +37,5 @@ def record(malformed: Column, masked: Iterable[str]) -> Column:
     return F.when(malformed.isNotNull(), F.lit(told))
 
 
-def _shown(name: str, hidden: bool) -> Column:
-    value = quoted(name)
+def _shown(value: Column, hidden: bool) -> Column:
     return F.when(value.isNotNull(), F.lit(MASK)) if hidden else value

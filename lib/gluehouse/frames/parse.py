@@ -1,72 +1,158 @@
-"""From what was delivered to the contract's types: casts that reject instead of nulling, and row rules.
+"""From what was delivered to the contract's types: cleaning, casts that reject instead of nulling, and row rules.
 
-One pass: every delivered row becomes one row that carries its typed columns and all that is wrong with it.
+One pass, and a shuffle where rows are compared with each other: every delivered row becomes one row that carries its
+typed columns and all that is wrong with it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+from pydantic import SecretBytes
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructType
 
+from gluehouse.frames.cleanse import cleaned, without_tokens
 from gluehouse.frames.mask import as_json, masked_columns, record
-from gluehouse.frames.rules import VIOLATION, check, quoted, violation, violations
+from gluehouse.frames.protect import protected
+from gluehouse.frames.reference import missing, with_references
+from gluehouse.frames.repeats import with_repeats, with_unique
+from gluehouse.frames.rules import VIOLATION, broken, check, quoted, violation, violations
+from gluehouse.spec.cleanse import Cleanse
 from gluehouse.spec.contract import Column as ContractColumn
 from gluehouse.spec.contract import Contract
+from gluehouse.spec.row_rule import Reference, RowRule, Unique
 
 RAW = "_raw"
+WARNED = "_warned"
+DEDUPLICATED = "_deduplicated"
 VIOLATIONS = "_violations"
 SOURCE_OBJECT = "_source_object"
 MALFORMED = "_malformed"
 MALFORMED_RULE = "malformed"
+_DELIVERED, _REPEATED = "_delivered", "_repeated"
 
 
-def parse(delivered: DataFrame, contract: Contract, null_tokens: Sequence[str] = ()) -> DataFrame:
-    """Cast and check every row.
+@dataclass(frozen=True)
+class How:
+    """What parsing needs where the contract or the pipeline asks for it: how rows are cleaned, the published ``tables``
+    that rules refer to, by name, and the ``salt`` of hashes and tokens."""
+
+    cleanse: Cleanse = field(default_factory=Cleanse)
+    tables: Mapping[str, DataFrame] = field(default_factory=dict)
+    salt: SecretBytes | None = None
+
+
+def parse(
+    delivered: DataFrame, contract: Contract, null_tokens: Sequence[str] = (), how: How | None = None
+) -> DataFrame:
+    """Clean, cast and check every row.
 
     ``delivered``: columns by the contract's names (text or typed; others are ignored), ``_source_object``
     (string) and ``_malformed`` (string; the raw record where it does not have the format's shape, else NULL).
-    Answers the contract's columns, typed, in its order, then ``_violations`` (array of rule and reason),
-    ``_raw`` (string: the record as delivered, with its PII masked, only where there are violations) and
-    ``_source_object``. A rule of severity warn makes no violation; ``warnings`` counts those.
-    Grain: one row a delivered row.
+    Answers the contract's columns, typed and protected, in its order, then ``_violations`` (array of rule and reason),
+    ``_raw`` (string: the record as delivered, with its PII masked, only where there are violations),
+    ``_source_object``, ``_warned`` (array of booleans, which ``warnings`` counts) and ``_deduplicated`` (boolean: the
+    row repeats another, and is to be dropped). Grain: one row a delivered row. Raises ConfigError GH1091.
     """
-    names = contract.column_names
-    types = delivered.schema
-    raw = F.struct(*(_cleaned(types, name, null_tokens).alias(name) for name in names)).alias("_in")
+    how = how or How()
+    cast = _cast(delivered, contract, null_tokens, how.cleanse)
+    checked = with_references(cast, _references(contract), how.tables).withColumn(VIOLATIONS, _violations(contract))
+    judged = _with_repeats(checked, contract, how.cleanse)
     masked = masked_columns(contract)
-    as_delivered = F.coalesce(record(quoted(MALFORMED), masked), as_json(names, masked))
-    opened = delivered.select(raw, as_delivered.alias(RAW), quoted(MALFORMED), quoted(SOURCE_OBJECT))
-    cast = opened.select("*", *(_typed(types, column).alias(column.name) for column in contract.columns))
-    checked = cast.withColumn(VIOLATIONS, _violations(contract))
-    bad = F.size(quoted(VIOLATIONS)) > 0
-    return checked.select(
-        *(quoted(name) for name in names),
+    as_delivered = F.coalesce(record(quoted(MALFORMED), masked), as_json(contract.column_names, masked, _DELIVERED))
+    return judged.select(
+        *(_protected(column, how.salt).alias(column.name) for column in contract.columns),
         quoted(VIOLATIONS),
-        F.when(bad, quoted(RAW)).alias(RAW),
+        F.when(F.size(quoted(VIOLATIONS)) > 0, as_delivered).alias(RAW),
         quoted(SOURCE_OBJECT),
+        _warned(contract).alias(WARNED),
+        quoted(DEDUPLICATED),
     )
 
 
 def warnings(contract: Contract) -> tuple[tuple[str, Column], ...]:
     """For each row rule of severity warn its title, and how many good rows of what ``parse`` answers break it (a
     count)."""
-    good = F.size(quoted(VIOLATIONS)) == 0
+    good = (F.size(quoted(VIOLATIONS)) == 0) & ~quoted(DEDUPLICATED)
     return tuple(
-        (rule.title, F.count_if(good & check(rule).isNotNull()))
-        for rule in contract.row_rules
-        if rule.severity == "warn"
+        (rule.title, F.count_if(good & quoted(WARNED)[place])) for place, rule in enumerate(_warning(contract))
     )
 
 
-def _cleaned(types: StructType, name: str, null_tokens: Sequence[str]) -> Column:
-    value = quoted(name)
-    if not isinstance(types[name].dataType, StringType) or not null_tokens:
+def _cast(delivered: DataFrame, contract: Contract, null_tokens: Sequence[str], cleanse: Cleanse) -> DataFrame:
+    """``_delivered`` and ``_in`` (structs of the values as they came and as they were cleaned), and the typed columns.
+
+    A text is cleaned in a projection of its own: the last look for null tokens reads it twice.
+    """
+    types, names = delivered.schema, contract.column_names
+    texts = [name for name in names if isinstance(types[name].dataType, StringType)]
+    tokens = {name: (*null_tokens, *cleanse.steps(name).null_tokens) for name in texts}
+    opened = delivered.select(
+        F.struct(*(quoted(name) for name in names)).alias(_DELIVERED), quoted(MALFORMED), quoted(SOURCE_OBJECT),
+        *(_text(name, tokens[name], cleanse) if name in texts else quoted(name) for name in names),
+    )  # fmt: skip
+    again = {name for name in texts if cleanse.steps(name).changes_text}
+    values = (without_tokens(quoted(name), tokens[name]) if name in again else quoted(name) for name in names)
+    cleaned_rows = opened.select(
+        quoted(_DELIVERED), quoted(MALFORMED), quoted(SOURCE_OBJECT),
+        F.struct(*(value.alias(name) for name, value in zip(names, values, strict=True))).alias("_in"),
+    )  # fmt: skip
+    typed = (_with_default(_typed(types, c), c, cleanse.default(c.name)).alias(c.name) for c in contract.columns)
+    return cleaned_rows.select("*", *typed)
+
+
+def _text(name: str, tokens: Sequence[str], cleanse: Cleanse) -> Column:
+    return cleaned(without_tokens(quoted(name), tokens), cleanse.steps(name)).alias(name)
+
+
+def _with_default(value: Column, column: ContractColumn, default: str | None) -> Column:
+    """A value that was delivered and could not be cast stays NULL: that is a violation."""
+    if default is None:
         return value
-    return F.when(~value.isin(list(null_tokens)), value)
+    return F.when(F.col(f"_in.`{column.name}`").isNull(), F.lit(default).cast(column.type)).otherwise(value)
+
+
+def _with_repeats(checked: DataFrame, contract: Contract, cleanse: Cleanse) -> DataFrame:
+    """Adds ``_deduplicated``, and what the rules of uniqueness find among the rows that are left and good."""
+    names, good = contract.column_names, F.size(quoted(VIOLATIONS)) == 0
+    rows = checked.withColumn(DEDUPLICATED, F.lit(False))
+    if cleanse.deduplicate:
+        rows = with_repeats(checked, names, cleanse.deduplicate, good, DEDUPLICATED)
+    rules = _unique(contract)
+    if not rules:
+        return rows
+    rows = with_unique(rows, names, rules, good & ~quoted(DEDUPLICATED), _REPEATED)
+    stopping = [broken(r, quoted(_REPEATED)[place]) for place, r in enumerate(rules) if r.severity == "reject"]
+    return rows.withColumn(VIOLATIONS, F.concat(quoted(VIOLATIONS), violations(stopping)))
+
+
+def _warned(contract: Contract) -> Column:
+    """Whether the row breaks each rule that only warns, by the values that stand behind a protection."""
+    found = {id(rule): where for rule, where in zip(_references(contract), missing(_references(contract)), strict=True)}
+    found |= {id(rule): quoted(_REPEATED)[place] for place, rule in enumerate(_unique(contract))}
+    told = [found[id(rule)] if id(rule) in found else check(rule).isNotNull() for rule in _warning(contract)]
+    return F.array(*told).cast("array<boolean>")
+
+
+def _warning(contract: Contract) -> list[RowRule]:
+    return [rule for rule in contract.row_rules if rule.severity == "warn"]
+
+
+def _references(contract: Contract) -> list[Reference]:
+    return [rule for rule in contract.row_rules if isinstance(rule, Reference)]
+
+
+def _unique(contract: Contract) -> list[Unique]:
+    return [rule for rule in contract.row_rules if isinstance(rule, Unique)]
+
+
+def _protected(column: ContractColumn, salt: SecretBytes | None) -> Column:
+    value = quoted(column.name)
+    return value if column.protect is None else protected(column.protect, value, column.name, salt)
 
 
 def _typed(types: StructType, column: ContractColumn) -> Column:
@@ -130,12 +216,18 @@ def _violations(contract: Contract) -> Column:
         if c.type != "string"
     ]
     nulls = [
-        violation(F.col(f"_in.`{c.name}`").isNull(), f"not_null({c.name})", f"{c.name} is NULL or empty")
+        violation(
+            F.col(f"_in.`{c.name}`").isNull() & quoted(c.name).isNull(),
+            f"not_null({c.name})",
+            f"{c.name} is NULL or empty",
+        )
         for c in contract.columns
         if not c.nullable
     ]
-    broken = [check(rule) for rule in contract.row_rules if rule.severity == "reject"]
-    found = violations([*cells, *nulls, *broken])
+    own = [check(r) for r in contract.row_rules if r.severity == "reject" and not isinstance(r, Reference | Unique)]
+    pairs = zip(_references(contract), missing(_references(contract)), strict=True)
+    gone = [broken(rule, where) for rule, where in pairs if rule.severity == "reject"]
+    found = violations([*cells, *nulls, *own, *gone])
     shape = F.array(
         F.struct(
             F.lit(MALFORMED_RULE).alias("rule"),

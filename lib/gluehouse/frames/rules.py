@@ -41,6 +41,7 @@ def quoted(name: str) -> Column:
 
 @singledispatch
 def check(rule: Any) -> Column:
+    """The violation of a rule that sees one row; raises TypeError for one that sees more, which ``broken`` tells."""
     raise TypeError(f"no row rule is known for {type(rule).__name__}")
 
 
@@ -104,3 +105,12 @@ def _is_nan(value: Column) -> Column:
 @check.register
 def _(rule: spec.Expression) -> Column:
     return violation(~F.expr(f"({rule.sql})"), rule.title, f"{rule.sql} is false")
+
+
+def broken(rule: spec.Unique | spec.Reference, where: Column) -> Column:
+    """The violation of a rule that sees more than the row, where it is known to be broken."""
+    if isinstance(rule, spec.Reference):
+        told = f"{rule.table} has no such {', '.join(rule.on.values())}"
+    else:
+        told = f"other rows of the batch have the same {', '.join(rule.combination)}"
+    return violation(where, rule.title, told)

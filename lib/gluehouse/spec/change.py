@@ -11,8 +11,8 @@ SEVERITIES: tuple[Severity, ...] = ("compatible", "risky", "breaking")
 ChangeKind = Literal[
     "column_added", "column_removed", "column_renamed", "type_widened", "type_narrowed", "type_changed",
     "nullable_tightened", "nullable_loosened", "format_changed", "zone_changed", "alias_added", "alias_removed",
-    "pii_changed", "key_changed", "rule_added", "rule_removed", "rule_tightened", "rule_loosened", "rule_changed",
-    "policy_changed", "limit_changed", "description_changed",
+    "pii_changed", "protection_changed", "key_changed", "rule_added", "rule_removed",
+    "rule_tightened", "rule_loosened", "rule_changed", "policy_changed", "limit_changed", "description_changed",
 ]  # fmt: skip
 
 

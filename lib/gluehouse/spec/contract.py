@@ -9,7 +9,8 @@ from pydantic import Field, field_validator, model_validator
 
 from gluehouse.spec.evolution import Evolution
 from gluehouse.spec.model import Spec
-from gluehouse.spec.row_rule import Comparison, RowRule
+from gluehouse.spec.protect import Mask, Protection
+from gluehouse.spec.row_rule import Comparison, RowRule, Unique
 from gluehouse.spec.time_format import check_zone, names_an_offset
 from gluehouse.spec.types import IDENTIFIER, ColumnType, family
 
@@ -35,6 +36,9 @@ class Column(Spec):
         default=None,
         description="direct names a person, sensitive is nobody else's business: both are masked in the raw form of "
         "quarantined rows; indirect points to a person together with others, and is shown",
+    )
+    protect: Protection | None = Field(
+        default=None, description="What stands in staging and tables instead of the text; it is masked like PII"
     )
     format: str | tuple[str, ...] | None = Field(
         default=None, description="Spark's datetime pattern of a date or timestamp in text, or several, tried in order"
@@ -69,6 +73,12 @@ class Column(Spec):
         told = [pattern for pattern in self.formats if names_an_offset(pattern)]
         if told:
             raise ValueError(f"{self.name} has the zone {self.zone}, but the format '{told[0]}' reads an offset itself")
+        return self
+
+    @model_validator(mode="after")
+    def _only_text_is_protected(self) -> Column:
+        if self.protect is not None and self.type != "string":
+            raise ValueError(f"protect gives texts, so it is for string columns, but {self.name} is {self.type}")
         return self
 
     @property
@@ -115,6 +125,22 @@ class Contract(Spec):
                 left, right = (self.column(name).type for name in rule.columns)
                 if "<" in left or _comparable(left) != _comparable(right):
                     raise ValueError(f"{rule.title} compares {left} with {right}; name two columns of one kind")
+        return self
+
+    @model_validator(mode="after")
+    def _rows_can_be_told_apart(self) -> Contract:
+        masked = [name for name in self.keys if isinstance(self.column(name).protect, Mask)]
+        if masked:
+            raise ValueError(f"the keys {masked} are masked, so that several would be one; use hash or token")
+        for rule in self.row_rules:
+            if not isinstance(rule, Unique):
+                continue
+            nested = [name for name in rule.columns if "<" in self.column(name).type]
+            if nested:
+                raise ValueError(f"{rule.title} names {nested}, of nested types, which have no order")
+            loose = [name for name in rule.by if self.column(name).nullable]
+            if loose:
+                raise ValueError(f"{rule.title} is ordered by {loose}, which may be NULL; write nullable: false there")
         return self
 
     @property

@@ -100,7 +100,7 @@ def _nullable(was: Column, now: Column) -> Iterator[Change]:
 
 
 def _form(was: Column, now: Column) -> Iterator[Change]:
-    """Formats, zone, PII class and description."""
+    """Formats, zone, PII class, protection and description."""
     if was.formats != now.formats:
         yield _formats(was, now)
     if was.zone != now.zone:
@@ -115,6 +115,12 @@ def _form(was: Column, now: Column) -> Iterator[Change]:
         yield Change(
             kind="pii_changed", subject=was.name, was=was.pii or "", now=now.pii or "", severity="risky", why=why
         )
+    if was.protect != now.protect:
+        told = [found.how if found else "" for found in (was.protect, now.protect)]
+        yield Change(
+            kind="protection_changed", subject=was.name, was=told[0], now=told[1], severity="breaking",
+            why="the same value is written otherwise than in the rows that tables have",
+        )  # fmt: skip
     if was.description != now.description:
         yield Change(kind="description_changed", subject=was.name, severity="compatible", why="readers alone see it")
 

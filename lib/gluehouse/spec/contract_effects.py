@@ -12,7 +12,7 @@ from gluehouse.spec.row_rule import Expression
 from gluehouse.spec.types import family, is_wider, widens_by_itself
 
 _HISTORY = ("key", "order", "tracked", "payload")
-_NAMING = ("key", "order", "tracked", "rule", "sql", "partition", "from_key", "lookup", "expression")
+_NAMING = ("key", "order", "tracked", "rule", "sql", "partition", "from_key", "lookup", "expression", "cleanse")
 
 
 def diff(
@@ -53,8 +53,10 @@ def _effect(change: Change, use: Use) -> tuple[Severity, str] | None:
     if change.kind == "nullable_loosened":
         if use.kind in ("key", "order"):
             return "risky", "rows with NULL there go to quarantine when they are published"
-        if use.kind in ("rule", "text", "sql", "expression", "lookup"):
+        if use.kind in ("rule", "text", "sql", "expression", "lookup", "cleanse"):
             return "risky", "it can meet NULL there"
+    if change.kind == "protection_changed" and use.kind == "key":
+        return "breaking", "every key becomes another: old versions stay open beside the new ones"
     if change.kind == "zone_changed" and change.severity == "breaking" and use.kind == "order":
         return "breaking", "new events stand elsewhere in time than those that the table remembers"
     return None

@@ -12,21 +12,23 @@ from typing import Any, Literal
 from gluehouse.spec.contract import Contract
 from gluehouse.spec.model import Spec
 from gluehouse.spec.pipeline import PipelineSpec, TransformStep
+from gluehouse.spec.row_rule import Reference
 
 UseKind = Literal[
     "key", "order", "tracked", "payload", "rule", "text", "sql", "partition", "from_key", "lookup", "expression",
-    "downstream", "functions",
+    "downstream", "functions", "cleanse",
 ]  # fmt: skip
 _QUOTED = re.compile(r'"([^"]*)"')
 _SQL_NOISE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^'\\]|\\.|'')*'", re.S)
 
 
 class Consumer(Spec):
-    """A pipeline with its SQL (file to text) and, where it has one of its own, the contract of its output."""
+    """A pipeline with its SQL (file to text), the contract of its input and, where it has one, that of its output."""
 
     spec: PipelineSpec
     sql: Mapping[str, str] = {}
     output: Contract | None = None
+    input: Contract | None = None
 
     def publishes(self, contracts: Collection[str]) -> bool:
         """Whether its tables have the columns of one of these contracts."""
@@ -42,7 +44,7 @@ class Use(Spec):
 
 
 def uses_of(old: Contract, new: Contract, consumer: Consumer, among: Iterable[Consumer] = ()) -> Iterator[Use]:
-    """Where a pipeline uses columns of ``old``: as its input, as its output, or by a lookup in a table of it."""
+    """Where a pipeline uses columns of ``old``: as its input, its output, or by a lookup or a rule in a table of it."""
     versions = (old.contract, new.contract)
     for column in old.column_names:
         if consumer.spec.contract in versions:
@@ -51,6 +53,7 @@ def uses_of(old: Contract, new: Contract, consumer: Consumer, among: Iterable[Co
             yield from _as_output(column, consumer)
     tables = {table for other in among if other.publishes(versions) for table in other.spec.tables}
     yield from _by_lookup(old, consumer, tables)
+    yield from _by_reference(old, consumer, tables)
 
 
 def names_column(sql: str, name: str) -> bool:
@@ -66,6 +69,8 @@ def _as_input(column: str, consumer: Consumer) -> Iterator[Use]:
     spec, file = consumer.spec, f"config/pipelines/{consumer.spec.pipeline}.yaml"
     if column in spec.source.key_columns:
         yield Use(column=column, kind="from_key", where=f"{file}: source.columns_from_key")
+    if column in spec.cleanse.names:
+        yield Use(column=column, kind="cleanse", where=f"{file}: cleanse")
     for name, text in consumer.sql.items():
         if names_column(text, column):
             yield Use(column=column, kind="sql", where=f"sql/{spec.pipeline}/{name}")
@@ -122,6 +127,17 @@ def _by_lookup(old: Contract, consumer: Consumer, tables: set[str]) -> Iterator[
         there = [*_mapping(step, "on").values(), *_mapping(step, "columns")]
         where = f"config/pipelines/{consumer.spec.pipeline}.yaml: {step.use} in {table}"
         yield from (Use(column=name, kind="lookup", where=where) for name in old.column_names if name in there)
+
+
+def _by_reference(old: Contract, consumer: Consumer, tables: set[str]) -> Iterator[Use]:
+    """Columns of a published table in which a row rule of the pipeline's input looks."""
+    if consumer.input is None:
+        return
+    for rule in consumer.input.row_rules:
+        if isinstance(rule, Reference) and rule.table in tables:
+            where = f"config/contracts/{consumer.input.contract}.yaml: {rule.title}"
+            there = [name for name in old.column_names if name in rule.on.values()]
+            yield from (Use(column=name, kind="lookup", where=where) for name in there)
 
 
 def _mapping(step: TransformStep, name: str) -> Mapping[str, Any]:

@@ -37,6 +37,9 @@ class Environment(BaseModel):
     alert_topic_arn: str | None = None
     success_topic_arn: str | None = None
     state_machine_arn: str | None = None
+    salt_secret: str | None = Field(
+        default=None, description="Secret of hashes and tokens: a name or ARN of Secrets Manager, or env:VARIABLE"
+    )
     lock_seconds: int = Field(default=900, ge=60)
 
     @classmethod

@@ -27,11 +27,15 @@ class Problem(_Part):
 
 
 class Counts(_Part):
-    """Rows: read, kept, set aside, written. ``None`` where the stage does not count them."""
+    """Rows: read, kept, set aside, dropped as repeats of others, written. ``None`` where the stage does not count them.
+
+    At ingest read = kept + set aside + dropped.
+    """
 
     rows_in: int | None = Field(default=None, alias="in", ge=0)
     good: int | None = Field(default=None, ge=0)
     quarantined: int | None = Field(default=None, ge=0)
+    deduplicated: int | None = Field(default=None, ge=0)
     out: int | None = Field(default=None, ge=0)
 
 

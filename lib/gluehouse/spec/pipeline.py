@@ -9,13 +9,15 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gluehouse.spec.anomaly import MEASURED_BY_A_RULE, AnomalyRule
+from gluehouse.spec.cleanse import Cleanse, unfit
 from gluehouse.spec.contract import CONTRACT_NAME, Contract
 from gluehouse.spec.delivered import unmet
 from gluehouse.spec.history import HistorySpec
 from gluehouse.spec.model import Spec
 from gluehouse.spec.plan import Engine, Execution
+from gluehouse.spec.protect import Mask
+from gluehouse.spec.types import TABLE_NAME
 
-TABLE_NAME = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"
 BUILT_IN_TRANSFORMS = {
     "dimension_key": "gluehouse.history.dimension:dimension_key_step",
     "lookup": "gluehouse.frames.lookup:lookup",
@@ -169,6 +171,7 @@ class PipelineSpec(Spec):
     pipeline: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="Name; also the file's name without .yaml")
     description: str = ""
     source: FileSource
+    cleanse: Cleanse = Field(default=Cleanse(), description="What is done to delivered rows before they are judged")
     contract: str = Field(pattern=CONTRACT_NAME, description="Of the input")
     output_contract: str | None = Field(
         default=None, pattern=CONTRACT_NAME, description="Where the transform changes the shape"
@@ -252,6 +255,22 @@ class CompiledPipeline(Spec):
             )
         if problems:
             raise ValueError(f"{contract.contract} cannot be kept by source {source.kind}: {'; '.join(problems)}")
+        return self
+
+    @model_validator(mode="after")
+    def _rows_are_cleaned_and_protected_as_the_history_needs(self) -> CompiledPipeline:
+        contract, history = self.contract, self.spec.history
+        problems = list(unfit(self.spec.cleanse, contract, self.spec.source.format))
+        for name in _ordering(history):
+            column = contract.column(name) if name in contract.column_names else None
+            if column is None or history is None:
+                continue
+            if name in history.keys and self.spec.cleanse.default(name) is not None:
+                problems.append(f"cleanse.columns gives {name} a default, but it is a key of the history")
+            if isinstance(column.protect, Mask) or (column.protect is not None and name not in history.keys):
+                problems.append(f"{name} is protected by {column.protect.how}, and history needs its values")
+        if problems:
+            raise ValueError(f"{contract.contract} cannot be kept: {'; '.join(dict.fromkeys(problems))}")
         return self
 
     def sealed(self) -> CompiledPipeline:

@@ -1,14 +1,18 @@
-"""What a row rule IS: a check of one typed row at ingest. A value that is NULL passes every one of them."""
+"""What a row rule IS: a check of a typed row at ingest. A value that is NULL passes every one of them.
+
+Most see one row. ``Unique`` sees the rows of the batch, ``Reference`` a published table.
+"""
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from gluehouse.spec.model import Spec
-from gluehouse.spec.types import IDENTIFIER
+from gluehouse.spec.regex import Regex
+from gluehouse.spec.row_sql import check_row_sql
+from gluehouse.spec.types import IDENTIFIER, TABLE_NAME
 
 Operator = Literal["<", "<=", "=", "!=", ">=", ">"]
 
@@ -62,19 +66,11 @@ class Between(_OfOne):
         return self
 
 
-def _compilable(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except re.error as problem:
-        raise ValueError(f"'{pattern}' is no regular expression: {problem}") from None
-    return pattern
-
-
 class Pattern(_OfOne):
     """The whole text matches a regular expression (the part Java and Python share); NULL passes."""
 
     rule: Literal["pattern"]
-    pattern: Annotated[str, AfterValidator(_compilable)]
+    pattern: Regex
 
 
 class Length(_OfOne):
@@ -123,11 +119,70 @@ class Expression(_Rule):
 
     rule: Literal["expression"]
     name: str = Field(pattern=IDENTIFIER)
-    sql: str = Field(min_length=1)
+    sql: Annotated[str, Field(min_length=1), AfterValidator(check_row_sql)]
 
     @property
     def title(self) -> str:
         return self.name
 
 
-RowRule = Annotated[InSet | Between | Pattern | Length | Comparison | Expression, Field(discriminator="rule")]
+class Unique(_Rule):
+    """No other row of the batch has the same values in these columns; NULL in any of them passes, as in SQL.
+
+    Judged among the rows that no other rule sets aside. Of rows that have a combination in common ``keep`` lets pass:
+    none; the ``first`` or ``last`` of them in the order of ``by``; or one, where they are the same in ``any`` column.
+
+    >>> Unique(rule="unique", columns=["till", "receipt"], keep="last", by=["changed_at"]).title
+    'unique(till, receipt)'
+    """
+
+    rule: Literal["unique"]
+    # `columns` is what all rules answer, so the field has another name inside.
+    combination: tuple[str, ...] = Field(alias="columns", min_length=1, description="What no two rows have in common")
+    keep: Literal["none", "first", "last", "any"] = Field(
+        default="none", description="Which of several passes; any: one of rows that are the same in all columns"
+    )
+    by: tuple[str, ...] = Field(default=(), description="For first and last: the columns that order the rows")
+
+    @model_validator(mode="after")
+    def _order_is_said_where_it_counts(self) -> Unique:
+        twice = sorted({name for name in self.columns if self.columns.count(name) > 1})
+        if twice:
+            raise ValueError(f"unique names {twice} twice")
+        if (self.keep in ("first", "last")) != bool(self.by):
+            raise ValueError(f"unique with keep: {self.keep} {'takes no' if self.by else 'needs'} `by`")
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (*self.combination, *self.by)
+
+    @property
+    def title(self) -> str:
+        return f"unique({', '.join(self.combination)})"
+
+
+class Reference(_Rule):
+    """The values of these columns stand together in a row of a published table; NULL in any of them passes.
+
+    >>> Reference(rule="reference", on={"country": "iso2"}, table="curated.countries").title
+    'reference(country in curated.countries)'
+    """
+
+    rule: Literal["reference"]
+    on: dict[str, str] = Field(min_length=1, description="Column here: column there")
+    table: str = Field(pattern=TABLE_NAME, description="database.table of the curated zone")
+    current: bool = Field(default=True, description="Of a history table the current versions; false: all")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self.on)
+
+    @property
+    def title(self) -> str:
+        return f"reference({', '.join(self.on)} in {self.table})"
+
+
+RowRule = Annotated[
+    InSet | Between | Pattern | Length | Comparison | Expression | Unique | Reference, Field(discriminator="rule")
+]

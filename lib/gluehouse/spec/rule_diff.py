@@ -7,7 +7,17 @@ from functools import singledispatch
 from math import inf
 from typing import Literal
 
-from gluehouse.spec.row_rule import Between, Comparison, Expression, InSet, Length, Pattern, RowRule
+from gluehouse.spec.row_rule import (
+    Between,
+    Comparison,
+    Expression,
+    InSet,
+    Length,
+    Pattern,
+    Reference,
+    RowRule,
+    Unique,
+)
 
 Turn = Literal["added", "removed", "tightened", "loosened", "changed"]
 _BOTH = frozenset({"tightened", "loosened"})
@@ -17,6 +27,11 @@ def moved(rule: RowRule, renamed: Mapping[str, str]) -> RowRule:
     """The rule with its columns under their new names; SQL is left as it is."""
     if isinstance(rule, Expression):
         return rule
+    if isinstance(rule, Reference):
+        return rule.model_copy(update={"on": {renamed.get(here, here): there for here, there in rule.on.items()}})
+    if isinstance(rule, Unique):
+        names = {"combination": rule.combination, "by": rule.by}
+        return rule.model_copy(update={f: tuple(renamed.get(n, n) for n in found) for f, found in names.items()})
     update = {"column": renamed.get(rule.column, rule.column)}
     if isinstance(rule, Comparison):
         update["other"] = renamed.get(rule.other, rule.other)
@@ -73,6 +88,20 @@ def _(was: Comparison, now: Comparison) -> frozenset[str]:
 @_content.register
 def _(was: Expression, now: Expression) -> frozenset[str]:
     return frozenset() if was.sql == now.sql else _BOTH
+
+
+@_content.register
+def _(was: Unique, now: Unique) -> frozenset[str]:
+    if "none" in (was.keep, now.keep):
+        return _turns(fewer=was.keep != now.keep == "none", more=now.keep != was.keep == "none")
+    return frozenset() if (was.keep, was.by) == (now.keep, now.by) else _BOTH
+
+
+@_content.register
+def _(was: Reference, now: Reference) -> frozenset[str]:
+    if was.on != now.on:
+        return _BOTH
+    return _turns(fewer=now.current and not was.current, more=was.current and not now.current)
 
 
 def _turns(fewer: bool, more: bool) -> frozenset[str]:

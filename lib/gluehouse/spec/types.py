@@ -16,6 +16,7 @@ ATOMIC_TYPES = (
 _DECIMAL = re.compile(r"decimal\((\d{1,2}),\s*(\d{1,2})\)")
 _NESTED = re.compile(r"(array|map|struct)<.+>")
 IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
+TABLE_NAME = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"
 
 
 def _check_type(text: str) -> str:

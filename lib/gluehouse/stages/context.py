@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from pydantic import SecretBytes
 from pyspark.sql import DataFrame, SparkSession
 
 from gluehouse.history import LockPort
@@ -41,7 +42,8 @@ class StageContext:
     """Everything a stage may touch. ``lock_for`` answers the run's lock of a table it writes;
     ``look_up`` answers a delivered object as it is now (None: gone), where it can change under the run;
     ``sql`` is the text of the plan's SQL file; ``dpus`` is what the job run was given, for the cost estimate;
-    ``metrics`` remembers what runs measured (None: nothing is remembered)."""
+    ``metrics`` remembers what runs measured (None: nothing is remembered); ``salt`` reads the secret of hashes and
+    tokens, and is called only where a contract has some."""
 
     spark: SparkSession
     plan: RunPlan
@@ -53,6 +55,7 @@ class StageContext:
     sql: str | None = None
     dpus: float = 1.0
     metrics: Metrics | None = None
+    salt: Callable[[], SecretBytes] | None = None
 
     def table_location(self, table: str) -> str:
         return self.environment.table_uri(*table.split("."))

@@ -7,38 +7,45 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
-from gluehouse.errors import InputError
-from gluehouse.frames.parse import VIOLATIONS, parse, warnings
+from gluehouse.errors import InputError, Unexpected
+from gluehouse.frames.parse import DEDUPLICATED, VIOLATIONS, WARNED, parse, warnings
 from gluehouse.frames.rules import quoted
 from gluehouse.sources import file
 from gluehouse.sources.unreadable import refusing_damaged_objects
 from gluehouse.spec.manifest import Counts, RuleReport
 from gluehouse.stages import zones
 from gluehouse.stages.context import StageContext
+from gluehouse.stages.preparation import how
 from gluehouse.stages.report import Report
+
+_COUNTED = ("in", "good", "quarantined", "deduplicated")
 
 
 def run(context: StageContext) -> Report:
-    """Every delivered row ends in staging or in quarantine; their counts add up to what was read.
+    """Every delivered row ends in staging or in quarantine, or repeats one; their counts add up to what was read.
 
-    Raises InputError where the delivery as a whole cannot be taken (GH2010 to GH2020). Too many bad rows, or
-    a snapshot without a good one, are the report's problem.
+    Raises InputError where the delivery as a whole cannot be taken (GH2010 to GH2020), and ConfigError GH1090 to GH1092
+    where what the contract asks for is not at hand. Too many bad rows, or a snapshot without a good one, are the
+    report's problem.
     """
     spec, contract = context.pipeline.spec, context.pipeline.contract
     uris = [delivered.uri for delivered in context.plan.objects]
     _refuse_changed(context)
+    prepared = how(context)
     with refusing_damaged_objects(uris):
         delivered = file.read(context.spark, uris, spec.source, contract)
         seen, warned = Observation(), warnings(contract)
-        parsed = parse(delivered, contract, spec.source.null_tokens).observe(
+        parsed = parse(delivered, contract, spec.source.null_tokens, prepared).observe(
             seen,
             F.count(F.lit(1)).alias("in"),
-            F.count_if(F.size(quoted(VIOLATIONS)) == 0).alias("good"),
+            F.count_if((F.size(quoted(VIOLATIONS)) == 0) & ~quoted(DEDUPLICATED)).alias("good"),
+            F.count_if(F.size(quoted(VIOLATIONS)) > 0).alias("quarantined"),
+            F.count_if(quoted(DEDUPLICATED)).alias("deduplicated"),
             *(count.alias(f"warned_{place}") for place, (_, count) in enumerate(warned)),
         )
-        staging = zones.write_staging(context, parsed)
+        staging = zones.write_staging(context, parsed.where(~quoted(DEDUPLICATED)).drop(DEDUPLICATED, WARNED))
     _refuse_changed(context)
-    counts = Counts(**{"in": seen.get["in"]}, good=seen.get["good"], quarantined=seen.get["in"] - seen.get["good"])
+    counts = _adding_up(Counts.model_validate({name: seen.get[name] for name in _COUNTED}))
     outputs = {"staging": staging}
     broken = _kept([title for title, _ in warned], seen)
     if counts.quarantined:
@@ -50,6 +57,19 @@ def run(context: StageContext) -> Report:
     return Report(
         counts=counts, quality=broken, outputs=outputs, problem=_judge(context, counts), measured=_measured(counts)
     )
+
+
+def _adding_up(counts: Counts) -> Counts:
+    """The counts; raises Unexpected GH8030 where a row would have been lost or doubled."""
+    told = (counts.good or 0) + (counts.quarantined or 0) + (counts.deduplicated or 0)
+    if counts.rows_in != told:
+        raise Unexpected(
+            "GH8030",
+            f"{counts.rows_in} rows were read, but {counts.good} are good, {counts.quarantined} set aside and "
+            f"{counts.deduplicated} dropped as repeats: {told}.",
+            "Nothing was published. Report a defect, with the contract.",
+        )
+    return counts
 
 
 def _refuse_changed(context: StageContext) -> None:

@@ -82,12 +82,13 @@ def _manifest(context: StageContext, stage: Stage, report: Report, started: date
 
 
 def _joined(context: StageContext, done: list[Manifest], started: datetime, seconds: float) -> Manifest:
-    """One manifest of the whole run: rows in from ingest, rows set aside by any stage, the last problem."""
+    """One manifest of the whole run: rows in and dropped at ingest, rows set aside by any stage, the last problem."""
     last = done[-1]
     counts = Counts(
         **{"in": done[0].counts.rows_in},
         good=done[0].counts.good,
         quarantined=sum(manifest.counts.quarantined or 0 for manifest in done),
+        deduplicated=done[0].counts.deduplicated,
         out=next((m.counts.out for m in reversed(done) if m.counts.out is not None), None),
     )
     return last.model_copy(

@@ -1,0 +1,182 @@
+"""Rows that repeat others: set aside by rules of uniqueness, or dropped and counted."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyspark.sql import SparkSession
+
+from gluehouse.frames.parse import How, parse, warnings
+from gluehouse.spec.cleanse import Cleanse
+from gluehouse.spec.contract import Contract
+
+COLUMNS = [
+    {"name": "k", "type": "string"},
+    {"name": "l", "type": "int"},
+    {"name": "at", "type": "int", "nullable": False},
+    {"name": "v", "type": "string"},
+]
+Delivered = tuple[str | None, str | None, str | None, str | None]
+# What became of a row: the rules that it broke, and whether it was dropped.
+Fate = tuple[list[str], bool]
+
+
+def contract(*rules: dict[str, Any]) -> Contract:
+    return Contract.model_validate({"contract": "t.v1", "columns": COLUMNS, "row_rules": list(rules)})
+
+
+def fates(
+    spark: SparkSession, rows: list[Delivered], agreed: Contract, deduplicate: dict[str, Any] | None = None
+) -> list[Fate]:
+    """One a row, in the order of delivery; the source object is the row's number."""
+    schema = "k string, l string, at string, v string, _source_object string, _malformed string"
+    frame = spark.createDataFrame([(*row, f"{place:04}", None) for place, row in enumerate(rows)], schema)
+    how = How(cleanse=Cleanse.model_validate({"deduplicate": deduplicate}))
+    found = sorted(parse(frame, agreed, (), how).collect(), key=lambda row: str(row["_source_object"]))
+    return [([violation["rule"] for violation in row["_violations"]], row["_deduplicated"]) for row in found]
+
+
+def unique(*columns: str, **more: Any) -> dict[str, Any]:
+    return {"rule": "unique", "columns": list(columns), **more}
+
+
+ON_K = ["unique(k)"]
+
+
+def broken(found: list[Fate]) -> list[list[str]]:
+    return [rules for rules, _ in found]
+
+
+def test_every_row_of_a_repeated_combination_is_set_aside_and_null_never_repeats(spark: SparkSession) -> None:
+    rows: list[Delivered] = [
+        ("a", "1", "1", "x"), ("a", "1", "2", "y"), ("a", "2", "3", "x"),
+        (None, "1", "1", "x"), (None, "1", "1", "x"), ("a", None, "1", "x"), ("a", None, "1", "x"),
+    ]  # fmt: skip
+    told = ["unique(k, l)"]
+    assert broken(fates(spark, rows, contract(unique("k", "l")))) == [told, told, [], [], [], [], []]
+
+
+def test_two_rules_are_judged_each_by_itself(spark: SparkSession) -> None:
+    rows: list[Delivered] = [("a", "1", "1", "x"), ("a", "2", "1", "y"), ("b", "1", "1", "z"), ("c", "3", "1", "z")]
+    found = fates(spark, rows, contract(unique("k"), unique("l")))
+    assert broken(found) == [["unique(k)", "unique(l)"], ON_K, ["unique(l)"], []]
+
+
+def test_rows_that_another_rule_sets_aside_take_no_part(spark: SparkSession) -> None:
+    rows: list[Delivered] = [("a", "1", "1", "x"), ("a", "many", "1", "y"), ("a", "1", None, "z")]
+    assert broken(fates(spark, rows, contract(unique("k")))) == [[], ["type(l)"], ["not_null(at)"]]
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("first", 1), ("last", 2)])
+def test_of_repeated_rows_the_first_or_last_passes(spark: SparkSession, keep: str, kept: int) -> None:
+    rows: list[Delivered] = [("a", "1", "10", "x"), ("a", "1", "9", "y"), ("a", "1", "11", "z"), ("b", "1", "1", "x")]
+    found = broken(fates(spark, rows, contract(unique("k", keep=keep, by=["at"]))))
+    assert [place for place, rules in enumerate(found) if not rules] == [kept, 3]
+
+
+def test_of_rows_that_tie_for_the_last_place_none_passes_unless_they_are_the_same(spark: SparkSession) -> None:
+    rows: list[Delivered] = [
+        ("a", "1", "2", "x"), ("a", "1", "2", "y"), ("a", "1", "1", "z"),
+        ("b", "1", "2", "x"), ("b", "1", "2", "x"), ("b", "1", "1", "y"),
+    ]  # fmt: skip
+    found = broken(fates(spark, rows, contract(unique("k", keep="last", by=["at"]))))
+    assert found[:3] == [ON_K, ON_K, ON_K]
+    assert sorted(found[3:5]) == [[], ON_K]
+    assert found[5] == ON_K
+
+
+def test_of_rows_that_are_the_same_in_all_columns_any_passes(spark: SparkSession) -> None:
+    same: Delivered = ("a", "1", "1", None)
+    rows: list[Delivered] = [same, same, ("b", "1", "1", "x"), ("b", "1", "1", None), ("c", "1", "1", "x")]
+    found = broken(fates(spark, rows, contract(unique("k", keep="any"))))
+    assert sorted(found[:2]) == [[], ON_K]
+    assert found[2:] == [ON_K, ON_K, []]
+
+
+def test_a_rule_of_uniqueness_that_only_warns_keeps_its_rows_and_counts_them(spark: SparkSession) -> None:
+    agreed = contract(unique("k", severity="warn"), unique("l"))
+    rows = [("a", "1", "1", "x"), ("a", "2", "1", "x"), ("b", "2", "1", "x"), ("b", "3", "1", "x")]
+    schema = "k string, l string, at string, v string, _source_object string, _malformed string"
+    parsed = parse(spark.createDataFrame([(*row, "o", None) for row in rows], schema), agreed)
+    counted = [(title, parsed.agg(count.alias("n")).first()["n"]) for title, count in warnings(agreed)]  # type: ignore[index]
+    # Of the four that break the rule two are set aside by the other one.
+    assert counted == [("unique(k)", 2)]
+
+
+def test_rows_that_others_supersede_are_dropped_once_each_and_ties_that_differ_are_kept(spark: SparkSession) -> None:
+    rows: list[Delivered] = [
+        ("a", "1", "1", "x"), ("a", "1", "2", "y"), ("a", "1", "2", "y"),
+        ("b", "1", "5", "x"), ("b", "1", "5", "y"), ("b", "1", "4", "z"),
+        (None, "1", "1", "x"), (None, "1", "1", "x"),
+    ]  # fmt: skip
+    found = [dropped for _, dropped in fates(spark, rows, contract(), {"keys": ["k"], "order_by": ["at"]})]
+    assert (found[0], sorted(found[1:3])) == (True, [False, True])
+    assert found[3:] == [False, False, True, False, False]
+
+
+def test_the_first_can_be_kept_and_without_an_order_only_what_is_the_same_goes(spark: SparkSession) -> None:
+    rows: list[Delivered] = [("a", "1", "1", "x"), ("a", "1", "2", "y"), ("a", "1", "2", "y")]
+    first = fates(spark, rows, contract(), {"keys": ["k"], "order_by": ["at"], "keep": "first"})
+    assert [dropped for _, dropped in first] == [False, True, True]
+    same = fates(spark, rows, contract(), {"keys": ["k"]})
+    assert (same[0][1], sorted(dropped for _, dropped in same[1:])) == (False, [False, True])
+
+
+def test_a_bad_row_supersedes_nothing_and_is_never_dropped(spark: SparkSession) -> None:
+    rows: list[Delivered] = [("a", "1", "1", "x"), ("a", "bad", "2", "y"), ("a", "bad", "0", "z")]
+    found = fates(spark, rows, contract(), {"keys": ["k"], "order_by": ["at"]})
+    assert found == [([], False), (["type(l)"], False), (["type(l)"], False)]
+
+
+def test_rows_that_were_dropped_break_no_uniqueness(spark: SparkSession) -> None:
+    rows: list[Delivered] = [("a", "1", "1", "x"), ("a", "1", "2", "y")]
+    found = fates(spark, rows, contract(unique("k")), {"keys": ["k"], "order_by": ["at"]})
+    assert found == [([], True), ([], False)]
+
+
+_ROW = st.tuples(
+    st.sampled_from(["a", "b", None]),
+    st.sampled_from(["1", "2", "no"]),
+    st.sampled_from(["1", "2", None]),
+    st.sampled_from(["x", None]),
+)
+
+
+@settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(rows=st.lists(_ROW, min_size=1, max_size=14), keep=st.sampled_from(["first", "last"]))
+def test_any_rows_end_as_plain_python_says(spark: SparkSession, rows: list[Delivered], keep: str) -> None:
+    agreed = contract(unique("k", "l"), unique("v", keep="any"))
+    found = fates(spark, rows, agreed, {"keys": ["k"], "order_by": ["at"], "keep": keep})
+    kept = [row for row, (rules, dropped) in zip(rows, found, strict=True) if not rules and not dropped]
+    dropped = [row for row, (_, gone) in zip(rows, found, strict=True) if gone]
+    assert (Counter(kept), Counter(dropped)) == _expected(rows, keep)
+    assert all(not (rules and gone) for rules, gone in found)
+
+
+def _expected(rows: list[Delivered], keep: str) -> tuple[Counter[Delivered], Counter[Delivered]]:
+    good = [row for row in rows if row[1] != "no" and row[2] is not None]
+    groups: dict[str, list[Delivered]] = defaultdict(list)
+    for row in good:
+        if row[0] is not None:
+            groups[row[0]].append(row)
+    left = [row for row in good if row[0] is None]
+    for group in groups.values():
+        best = (max if keep == "last" else min)(str(row[2]) for row in group)
+        left += {row for row in group if row[2] == best}
+    dropped = Counter(good) - Counter(left)
+    pairs = Counter(row[:2] for row in left if row[0] is not None)
+    texts: dict[str, list[Delivered]] = defaultdict(list)
+    for row in left:
+        texts[str(row[3])].append(row)
+    kept: Counter[Delivered] = Counter()
+    for row in set(left):
+        several = row[0] is not None and pairs[row[:2]] > 1
+        same = texts[str(row[3])]
+        if several or (row[3] is not None and len(set(same)) > 1):
+            continue
+        kept[row] = 1 if row[3] is not None else left.count(row)
+    return kept, dropped
