@@ -14,7 +14,7 @@ TWO := -n 2 --dist worksteal
 export PYTHONUNBUFFERED := 1
 export ENV
 
-.PHONY: help setup demo deploy test test-fast test-history lint types layers check bench-history clean
+.PHONY: help setup demo deploy test test-fast test-history lint types layers check bench-history bench-quality clean
 
 help:  ## this list
 	@while read -r line; do case "$$line" in \
@@ -57,6 +57,9 @@ check: lint types layers test-fast  ## what a change must pass before it is wort
 
 bench-history: setup  ## what a batch into a history table costs, ours and its peers: some 20 minutes; ARGS=--full for all
 	@$(VENV)/python -m bench.history $(ARGS)
+
+bench-quality: setup  ## what judging every row costs beside a plain write, PyDeequ alone and one pass a rule
+	@$(VENV)/python -m bench.quality $(ARGS)
 
 clean:  ## remove what the set-up, the demo and the tests made
 	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache lib/gluehouse.egg-info build

@@ -24,8 +24,8 @@ class Failed(Exception):
 class Worker:
     """One fresh process (and with Spark one fresh Java) of a system; its own output goes to ``log``."""
 
-    def __init__(self, system: str, work: Path, log: Path) -> None:
-        self.system, self.work, self.log = system, work, log
+    def __init__(self, system: str, work: Path, log: Path, child: str = "bench.history.child") -> None:
+        self.system, self.work, self.log, self.child = system, work, log, child
 
     def __enter__(self) -> Worker:
         self.work.mkdir(parents=True, exist_ok=True)
@@ -35,7 +35,7 @@ class Worker:
                      "SPARK_LOCAL_IP": "127.0.0.1"}  # fmt: skip
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bench.history.child", self.system],
+                [sys.executable, "-m", self.child, self.system],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -1,0 +1,1 @@
+"""What ten row rules, two of uniqueness and a quarantine cost beside a plain write."""
