@@ -13,12 +13,12 @@ Runs = dict[str, list[dict[str, Any]]]
 """By system: the first run and the warm ones."""
 _METHOD = (
     "Each system is a process of its own with the same Spark settings. **First** is its first run, as a Glue run is",
-    "one; **warm** the best of the further ones. CPU is that of the whole process tree. Scans: bytes that Spark read of",
-    "the delivery, as multiples of its size. Shuffled: Spark's own count of bytes written to shuffles.",
+    "one; **warm** the best of the further ones. CPU is that of the whole process tree. Scans: bytes that Spark read",
+    "of the delivery, as multiples of its size. Shuffled: Spark's own count of bytes written to shuffles.",
 )
 _MEANING = (
-    "A plain write keeps bad values, makes NULL of what it cannot cast, and tells of neither. PyDeequ alone tells which",
-    "share of the rows breaks a rule, but not which rows: there is nothing to set aside.",
+    "A plain write keeps bad values, makes NULL of what it cannot cast, and tells of neither. PyDeequ alone tells",
+    "which share of the rows breaks a rule, but not which rows: there is nothing to set aside.",
 )
 
 
