@@ -13,7 +13,7 @@ from gluehouse.errors import InputError
 from gluehouse.frames.parse import parse
 from gluehouse.sources import file
 from gluehouse.spec.contract import Contract
-from gluehouse.spec.pipeline import FileSource
+from gluehouse.spec.source import FileSource
 
 COLUMNS = [
     {"name": "id", "type": "int", "nullable": False},

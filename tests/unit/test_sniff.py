@@ -19,10 +19,10 @@ from gluehouse.spec.codec import CODECS
 from gluehouse.spec.contract import Column, Contract
 from gluehouse.spec.evolution import Evolution
 from gluehouse.spec.header import MOST_COLUMNS
-from gluehouse.spec.pipeline import FileSource
 from gluehouse.spec.plan import ObjectRef
 from gluehouse.spec.signature import SIGNATURES
 from gluehouse.spec.sniff import FORMATS, HEAD_BYTES, TAIL_BYTES, check_looks
+from gluehouse.spec.source import FileSource
 
 CONTRACT = Contract(
     contract="towns.v1",

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from gluehouse.errors import InputError
 from gluehouse.spec.contract import Column, Contract
-from gluehouse.spec.pipeline import FileSource
 from gluehouse.spec.plan import ObjectRef
 from gluehouse.spec.sniff import HEAD_BYTES, TAIL_BYTES, check_looks
+from gluehouse.spec.source import FileSource
 
 CONTRACT = Contract(contract="towns.v1", columns=(Column(name="id", type="int"), Column(name="name", type="string")))
 ENCODINGS = {"UTF-8": ("utf-8", "utf-8-sig"), "ISO-8859-1": ("iso-8859-1",), "UTF-16": ("utf-16", "utf-16-be")}

@@ -23,7 +23,7 @@ from gluehouse.frames.parse import MALFORMED, SOURCE_OBJECT
 from gluehouse.frames.rules import quoted
 from gluehouse.spec.contract import Column, Contract
 from gluehouse.spec.delivered import Delivered, differences, refuse, source_of
-from gluehouse.spec.pipeline import FileSource
+from gluehouse.spec.source import FileSource
 
 
 def read(spark: SparkSession, uris: Sequence[str], source: FileSource, contract: Contract) -> DataFrame:

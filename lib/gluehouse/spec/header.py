@@ -15,7 +15,7 @@ from itertools import product
 from typing import NamedTuple
 
 from gluehouse.errors import InputError
-from gluehouse.spec.pipeline import CsvDialect
+from gluehouse.spec.source import CsvDialect
 
 # The reader's maxColumns.
 MOST_COLUMNS = 20480

@@ -19,9 +19,9 @@ from gluehouse.spec.codec import CODECS, HEAD_BYTES, codec_of, opened
 from gluehouse.spec.contract import Contract
 from gluehouse.spec.delivered import differences, missing, refuse
 from gluehouse.spec.header import Wanted, check_header, read_header
-from gluehouse.spec.pipeline import FileSource
 from gluehouse.spec.plan import ObjectRef
 from gluehouse.spec.signature import signature_of
+from gluehouse.spec.source import FileSource
 
 __all__ = ["FORMATS", "HEAD_BYTES", "TAIL_BYTES", "Format", "Look", "check_looks"]
 
