@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from gluehouse.errors import InputError
 from gluehouse.spec.anomaly import MEASURED_BY_A_RULE, AnomalyRule
 from gluehouse.spec.contract import CONTRACT_NAME, Contract
-from gluehouse.spec.delivered import unmet
+from gluehouse.spec.delivered import differences, refuse, unmet
+from gluehouse.spec.formats import FORMATS
 from gluehouse.spec.history import HistorySpec
 from gluehouse.spec.model import Spec
 from gluehouse.spec.plan import Engine, Execution
@@ -195,7 +197,14 @@ class CompiledPipeline(Spec):
     @model_validator(mode="after")
     def _the_contract_can_be_acted_on(self) -> CompiledPipeline:
         source, contract = self.spec.source, self.contract
-        problems = list(unmet(contract.evolution, source.format))
+        columns = FORMATS[source.format].columns
+        problems = list(unmet(contract.evolution, source.format, columns == "typed", columns != "by_record"))
+        if source.declared_columns is not None:
+            try:
+                found = differences(contract, dict.fromkeys(source.declared_columns), source.key_columns)
+                refuse(f"source.{source.format}", contract, found)
+            except InputError as error:
+                problems.append(error.message)
         aliased = [column.name for column in contract.columns if column.aliases and column.name in source.key_columns]
         if aliased:
             problems.append(f"columns_from_key gives {aliased}, so nothing is delivered under their aliases")
