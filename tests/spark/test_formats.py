@@ -181,7 +181,13 @@ def test_a_document_may_be_an_array_or_one_record(read: Read) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b'{"data": {"items": [{"id": 1}', b'{"data": {"item": []}}', b'{"data": {"items": ["\xff"]}}', b"", b"[" * 99_999],
+    [
+        b'{"data": {"items": [{"id": 1}',
+        b'{"data": {"item": []}}',
+        b'{"data": {"items": ["\xff"]}}',
+        b"\n",
+        b"[" * 99_999,
+    ],
 )
 def test_a_document_that_cannot_be_read_to_its_end_is_refused_by_a_code(read: Read, content: bytes) -> None:
     with pytest.raises(InputError, match=r"GH2020.*UNREADABLE_JSON_DOCUMENT"):
@@ -222,6 +228,7 @@ def test_orc_has_its_own_packing_whatever_its_name(read: Read) -> None:
 
 
 def flipped(packed: bytes, place: int) -> bytes:
+    place %= len(packed)
     return packed[:place] + bytes([packed[place] ^ 0x55]) + packed[place + 1 :]
 
 
@@ -246,8 +253,9 @@ def test_avro_is_read_by_its_own_types(read: Read, avro: bytes) -> None:
 
 
 def test_a_damaged_avro_is_refused_by_a_code(read: Read, avro: bytes) -> None:
-    damaged = [avro[: len(avro) // 2], avro[:30], flipped(avro, len(avro) // 2), flipped(avro, -3), b"id,name"]
-    for place, content in enumerate(damaged):
+    block = avro.index(avro[-16:]) + 16
+    damaged = [avro[: len(avro) // 2], avro[:30], avro[:-1], flipped(avro, len(avro) // 2), flipped(avro, -3)]
+    for place, content in enumerate([*damaged, flipped(avro, block + 1), b"id,name"]):
         with pytest.raises(InputError, match="GH2020"):
             read(f"{place}.avro", content, {"format": "avro"})
 

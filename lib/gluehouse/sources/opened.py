@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, SparkSession
@@ -54,3 +55,23 @@ def as_path(uri: str) -> str:
             "Deliver it under another name.",
         )
     return re.sub(r"([\\{}\[\]*?])", r"\\\1", uri)
+
+
+def outermost(spark: SparkSession, uri: str, head: int, tail: int) -> tuple[int, bytes, bytes]:
+    """The size of an object and its first and last bytes, by Hadoop's file system as Spark's readers have it."""
+    hadoop = spark._jvm.org.apache.hadoop.fs  # type: ignore[union-attr]
+    path = hadoop.Path(uri)
+    files = path.getFileSystem(spark._jsc.hadoopConfiguration())
+    size = int(files.getFileStatus(path).getLen())
+    stream = files.open(path)
+    try:
+        first = _bytes(spark, stream, 0, min(head, size))
+        return size, first, _bytes(spark, stream, max(size - tail, 0), min(tail, size))
+    finally:
+        stream.close()
+
+
+def _bytes(spark: SparkSession, stream: Any, start: int, length: int) -> bytes:
+    stream.seek(start)
+    # An array that Java answers comes over as bytes; one that Python makes stays there.
+    return bytes(spark._jvm.org.apache.commons.io.IOUtils.toByteArray(stream, length))  # type: ignore[union-attr]

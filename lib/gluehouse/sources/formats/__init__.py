@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from gluehouse.sources.formats.csv import read_csv
 from gluehouse.sources.formats.json import read_json_document, read_json_lines
 from gluehouse.sources.formats.lines import read_fixed_width, read_log_lines
-from gluehouse.sources.formats.typed import read_typed
+from gluehouse.sources.formats.typed import read_avro, read_typed
 from gluehouse.sources.opened import Opened
 from gluehouse.spec.contract import Column
 from gluehouse.spec.source import FileSource
@@ -23,5 +23,5 @@ READERS: dict[str, Callable[[SparkSession, str, FileSource, Sequence[Column]], O
     "fixed_width": read_fixed_width,
     "parquet": read_typed,
     "orc": read_typed,
-    "avro": read_typed,
+    "avro": read_avro,
 }

@@ -18,26 +18,28 @@ def _avro(look: Look) -> None:
         kind = signature_of(look.head)
         begins = f"; it begins like {kind}" if kind else ""
         raise InputError("GH2005", f"{look.uri} does not begin like an Avro container file{begins}.", DELIVER)
+    refuse_cut_off(look.uri, look.found.size, look.head, look.tail)
+
+
+def refuse_cut_off(uri: str, size: int, head: bytes, tail: bytes) -> None:
+    """Raise InputError GH2020 where a container file does not end with the sync marker of its header.
+
+    Of one that was cut off within a block Avro's own reader says nothing: it takes the block before for the last. A
+    header that is longer than ``head`` is let through.
+    """
     try:
-        end = _end_of_metadata(look.head)
+        end = _end_of_metadata(head)
     except IndexError:
-        # A header longer than what is looked at is left to the run.
-        if look.found.size > len(look.head):
-            return
-        raise _cut_off(look) from None
-    sync = look.head[end : end + _SYNC_BYTES]
-    if len(sync) == _SYNC_BYTES and look.tail != sync[-len(look.tail) :]:
-        raise _cut_off(look)
-    if len(sync) < _SYNC_BYTES and look.found.size <= len(look.head):
-        raise _cut_off(look)
-
-
-def _cut_off(look: Look) -> InputError:
-    return InputError(
-        "GH2020",
-        f"{look.uri} does not end with the sync marker of its header: it was cut off or is damaged.",
-        "Deliver it again, whole.",
-    )
+        sync = b""
+    else:
+        sync = head[end : end + _SYNC_BYTES]
+    seen = len(sync) == _SYNC_BYTES
+    if (seen and not sync.endswith(tail)) or (not seen and size <= len(head)):
+        raise InputError(
+            "GH2020",
+            f"{uri} does not end with the sync marker of its header: it was cut off or is damaged.",
+            "Deliver it again, whole.",
+        )
 
 
 def _end_of_metadata(head: bytes) -> int:
