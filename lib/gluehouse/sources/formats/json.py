@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import reduce
+from operator import or_
 
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, SparkSession
@@ -45,7 +46,7 @@ def _opened(records: DataFrame, columns: Sequence[Column]) -> Opened:
     frame = records.select(LINE, read.alias(_RECORD))
     unfit = [_field(MALFORMED).isNotNull(), F.col(_RECORD).isNull(), holds_lost_bytes(F.col(LINE)), _repeats_a_name()]
     unfit += [_several(column) for column in columns if column.aliases]
-    bad = reduce(SparkColumn.__or__, (F.coalesce(one, F.lit(False)) for one in unfit))
+    bad = reduce(or_, (F.coalesce(one, F.lit(False)) for one in unfit))
     agreed = (F.coalesce(*map(_field, column.names)).alias(column.name) for column in columns)
     return Opened(
         frame.select(*agreed, F.when(bad, F.col(LINE)).alias(MALFORMED)), {column.name: None for column in columns}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, SparkSession
@@ -17,6 +17,9 @@ from gluehouse.spec.source import FileSource
 # No text holds it (a line that does is malformed), so it can stand between the values of a line.
 _BETWEEN = "\x00"
 _PIECES = "_pieces"
+_TRIMS: dict[str, Callable[[SparkColumn], SparkColumn]] = {
+    "both": F.trim, "left": F.ltrim, "right": F.rtrim, "none": lambda cell: cell,
+}  # fmt: skip
 
 
 def read_log_lines(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> Opened:
@@ -40,7 +43,7 @@ def read_fixed_width(spark: SparkSession, uri: str, source: FileSource, columns:
     if source.fixed_width is None:
         raise ValueError("a source of fixed width without `fixed_width`")
     settings, line = source.fixed_width, F.col(LINE)
-    trim = {"both": F.trim, "left": F.ltrim, "right": F.rtrim, "none": lambda cell: cell}[settings.trim]
+    trim = _TRIMS[settings.trim]
     lines = read_lines(spark, uri, settings.encoding)
     fits = (F.length(line) == settings.length) & ~holds_lost_bytes(line)
     cells = {column.name: trim(F.substring(line, column.start, column.width)) for column in settings.columns}
