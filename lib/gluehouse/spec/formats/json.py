@@ -19,10 +19,11 @@ def _json_lines(look: Look, text: str, whole: bool) -> bool:
         return whole
     if not body.startswith(("{", "[")):
         raise InputError("GH2005", f"{look.uri} does not begin with {{ or [, so it is no JSON.", DELIVER)
-    if _DOCUMENT.match(body):
+    if body.startswith("[") or _DOCUMENT.match(body):
+        begins = "an array" if body.startswith("[") else "a JSON record over several lines"
         raise InputError(
             "GH2005",
-            f"{look.uri} begins with a JSON record over several lines, where one record a line is agreed "
+            f"{look.uri} begins with {begins}, where one record a line is agreed "
             "(`format: json_document` reads whole documents).",
             DELIVER,
         )
