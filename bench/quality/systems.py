@@ -17,8 +17,8 @@ from gluehouse.frames.parse import DEDUPLICATED, VIOLATIONS, WARNED, parse
 from gluehouse.frames.rules import check
 from gluehouse.sources import file
 from gluehouse.spec.contract import Contract
-from gluehouse.spec.pipeline import FileSource
 from gluehouse.spec.row_rule import Unique
+from gluehouse.spec.source import FileSource
 
 JARS = ROOT / ".cache/jars/glue-5.1"
 

@@ -33,7 +33,8 @@ SETTINGS = {
 
 
 def jars(root: Path = CHECKOUT, spark: str = spark_version) -> list[Path]:
-    """Delta's and Deequ's jars for that Spark, which on AWS ``--datalake-formats`` and ``--extra-jars`` bring.
+    """The jars of Avro, Delta and Deequ for that Spark, which on AWS Glue, ``--datalake-formats`` and ``--extra-jars``
+    bring.
 
     None for a Spark that is no profile's, and where there was no set-up: the Glue image has its own.
     """
@@ -41,7 +42,8 @@ def jars(root: Path = CHECKOUT, spark: str = spark_version) -> list[Path]:
     if profile is None:
         return []
     folder = Checkout(root, profile).jars
-    return [jar for part in ("delta", "extra") for jar in sorted((folder / part).glob("*.jar"))]
+    wanted = ("base/spark-avro*.jar", "delta/*.jar", "extra/*.jar")
+    return [jar for pattern in wanted for jar in sorted(folder.glob(pattern))]
 
 
 def java_home() -> str:

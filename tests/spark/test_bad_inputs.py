@@ -19,7 +19,7 @@ from gluehouse.frames.parse import parse
 from gluehouse.sources import file
 from gluehouse.sources.unreadable import refusing_damaged_objects
 from gluehouse.spec.contract import Contract
-from gluehouse.spec.pipeline import FileSource
+from gluehouse.spec.source import FileSource
 
 CONTRACT = Contract.model_validate(
     {

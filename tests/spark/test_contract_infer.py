@@ -14,7 +14,7 @@ from gluehouse.errors import ConfigError, InputError
 from gluehouse.frames.parse import VIOLATIONS, parse
 from gluehouse.sources import file
 from gluehouse.spec.contract import Contract
-from gluehouse.spec.pipeline import FileSource
+from gluehouse.spec.source import FileSource
 
 HEADER = "Order No,placed,amount,zip,state,paid,note,at"
 STATES = ("new", "paid", "void")

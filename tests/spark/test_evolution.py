@@ -13,7 +13,7 @@ from gluehouse.errors import InputError
 from gluehouse.frames.parse import parse
 from gluehouse.sources import file
 from gluehouse.spec.contract import Contract
-from gluehouse.spec.pipeline import FileSource
+from gluehouse.spec.source import FileSource
 
 COLUMNS = [
     {"name": "id", "type": "int", "nullable": False},
@@ -78,7 +78,7 @@ def test_a_json_record_with_a_column_under_two_names_is_malformed_and_the_others
     lines = ['{"id": 1, "town": "a", "city": "b"}', '{"id": 2, "city": "c", "town": null}', '{"id": 3}']
     bad, *rest = sorted(read("json", "\n".join(lines)), key=lambda row: row["_violations"] == [])
     assert [found["rule"] for found in bad["_violations"]] == ["malformed"]
-    assert '"city":"b"' in bad["_raw"]
+    assert bad["_raw"] == lines[0]
     assert good(rest) == [(2, "c", None), (3, None, None)]
 
 

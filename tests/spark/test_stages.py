@@ -189,6 +189,24 @@ def test_a_truncated_gzip_is_refused_by_a_stable_code(make: Make) -> None:
     assert (manifest.outcome, manifest.problem.code) == ("failed", "GH2020")
 
 
+@pytest.mark.parametrize(("end", "outcome"), [("]}", ("passed", None, 3)), ("", ("failed", "GH2020", None))])
+def test_a_json_document_is_taken_whole_or_refused_by_a_stable_code(make: Make, end: str, outcome: Any) -> None:
+    lines = ",\n".join(f'{{"code": "P{n}", "depth": {n}, "released_on": "2024-01-01"}}' for n in range(3))
+    source = {**SPEC["source"], "format": "json_document", "json_document": {"records": "$.items"}}
+    context = make("2024-01-01.csv", f'{{"items": [{lines}{end}', source=source)
+    manifest = run(context, "ingest")
+    problem = manifest.problem.code if manifest.problem else None
+    assert (manifest.outcome, problem, manifest.counts.good) == outcome
+
+
+def test_log_lines_that_do_not_match_are_counted_and_kept_in_quarantine_as_they_were(make: Make) -> None:
+    source = {**SPEC["source"], "format": "lines", "lines": {"grok": "%{WORD:code} %{NUMBER:depth}"}}
+    manifest = run(context := make("2024-01-01.csv", "RTM 24\nHAM is closed\nANR 17\n", source=source), "ingest")
+    assert (manifest.counts.rows_in, manifest.counts.good, manifest.counts.quarantined) == (3, 2, 1)
+    aside = context.spark.read.parquet(manifest.outputs["quarantine"]).collect()
+    assert [(row.rules, row.raw) for row in aside] == [(["malformed"], "HAM is closed")]
+
+
 def test_a_missing_column_is_refused_by_name(make: Make) -> None:
     manifest = run(make("2024-01-01.csv", "code,deepness\nRTM,24\n"), "ingest")
     assert (manifest.outcome, manifest.problem.code) == ("failed", "GH2010")

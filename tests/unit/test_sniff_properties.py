@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from gluehouse.errors import InputError
 from gluehouse.spec.contract import Column, Contract
-from gluehouse.spec.pipeline import FileSource
 from gluehouse.spec.plan import ObjectRef
 from gluehouse.spec.sniff import HEAD_BYTES, TAIL_BYTES, check_looks
+from gluehouse.spec.source import FileSource
 
 CONTRACT = Contract(contract="towns.v1", columns=(Column(name="id", type="int"), Column(name="name", type="string")))
 ENCODINGS = {"UTF-8": ("utf-8", "utf-8-sig"), "ISO-8859-1": ("iso-8859-1",), "UTF-16": ("utf-16", "utf-16-be")}
@@ -38,6 +38,9 @@ MAGICS = [
     b"\xff\xfe",
     b"\xef\xbb\xbf",
     b"{",
+    b'{"items": [',
+    b"Obj\x01\x02",
+    b"ORC",
     b"PK",
 ]
 
@@ -59,7 +62,16 @@ def look(content: bytes, name: str, **source: Any) -> None:
 dialects = st.fixed_dictionaries(
     {"delimiter": st.characters(codec="ascii"), "quote": st.characters(codec="ascii"), "multi_line": st.just(True)},
     optional={"encoding": st.sampled_from(list(ENCODINGS))},
-)
+).filter(lambda dialect: dialect["delimiter"] != dialect["quote"])
+FORMATS = [
+    {"format": "json"},
+    {"format": "json_document", "json_document": {"records": "$.items"}},
+    {"format": "lines", "lines": {"grok": "%{INT:id} %{DATA:name}"}},
+    {"format": "fixed_width", "fixed_width": {"columns": [{"name": "id", "start": 1, "width": 5}]}},
+    {"format": "parquet"},
+    {"format": "orc"},
+    {"format": "avro"},
+]
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
@@ -68,16 +80,14 @@ dialects = st.fixed_dictionaries(
     body=st.binary(max_size=300),
     packed=st.sampled_from(list(PACKINGS)),
     name=st.sampled_from(["a", *(f"a{suffix}" for suffix in (*PACKINGS, ".zst", ".lz4", ".snappy"))]),
-    source=st.fixed_dictionaries(
-        {"format": st.sampled_from(["csv", "json", "parquet"]), "mode": st.sampled_from(["snapshot", "changes"])},
-        optional={"csv": dialects},
-    ),
+    source=st.one_of(st.sampled_from(FORMATS), st.fixed_dictionaries({"csv": dialects})),
+    mode=st.sampled_from(["snapshot", "changes"]),
 )
 def test_any_bytes_are_let_through_or_refused_with_a_code(
-    begin: bytes, body: bytes, packed: str, name: str, source: dict[str, Any]
+    begin: bytes, body: bytes, packed: str, name: str, source: dict[str, Any], mode: str
 ) -> None:
     try:
-        look(PACKINGS[packed](begin + body), name, **source)
+        look(PACKINGS[packed](begin + body), name, **source, mode=mode)
     except InputError as problem:
         told = problem.code
     else:

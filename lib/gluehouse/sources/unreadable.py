@@ -13,6 +13,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException, PySparkException
 
 from gluehouse.errors import InputError
+from gluehouse.spec.json_document import UNREADABLE
 
 _DAMAGED = (
     "java.io.EOFException",
@@ -58,6 +59,16 @@ _DAMAGED = (
     "CANNOT_READ_FILE_FOOTER",
     "FAILED_READ_FILE",
     "MALFORMED_CSV_RECORD",
+    UNREADABLE,
+    # What the readers of ORC and Avro say.
+    "Malformed ORC file",
+    "FileFormatException",
+    "InvalidProtocolBufferException",
+    "Not an Avro data file",
+    "Not a data file",
+    "Invalid sync!",
+    "Block size invalid or too large",
+    "AvroRuntimeException",
 )
 
 
@@ -68,6 +79,12 @@ def refusing_damaged_objects(uris: list[str]) -> Iterator[None]:
     try:
         yield
     except AnalysisException as error:
+        if error.getErrorClass() == "COLUMN_ALREADY_EXISTS":
+            raise InputError(
+                "GH2011",
+                f"{uris} has a column more than once, letter case left aside.",
+                "Deliver each column once.",
+            ) from error
         if not (error.getErrorClass() or "").startswith("DATATYPE_MISMATCH"):
             raise
         raise InputError(

@@ -43,13 +43,15 @@ class Opened(NamedTuple):
 
 class Codec(NamedTuple):
     """``stream`` unpacks here, None if Python cannot; ``can_end(tail, size)`` judges the last bytes of a large object;
-    ``signature`` is what packed bytes begin like, None if they have no magic."""
+    ``signature`` is what packed bytes begin like, None if they have no magic; ``unread`` is why a run cannot
+    unpack it."""
 
     name: str
     suffix: str
     signature: str | None
     stream: Callable[[], Stream] | None = None
     can_end: Callable[[bytes, int], bool] = lambda tail, size: True
+    unread: str | None = None
 
 
 def _gzip_can_end(tail: bytes, size: int) -> bool:
@@ -62,7 +64,7 @@ CODECS = (
     Codec("gzip", ".gz", "gzip", lambda: zlib.decompressobj(wbits=31), _gzip_can_end),
     Codec("bzip2", ".bz2", "bzip2", bz2.BZ2Decompressor),
     Codec("zlib", ".deflate", None, zlib.decompressobj),
-    Codec("zstd", ".zst", "zstd"),
+    Codec("zstd", ".zst", "zstd", unread="Hadoop unpacks zstd by a native library that not every machine has"),
     Codec("Hadoop's lz4", ".lz4", None),
     Codec("Hadoop's snappy", ".snappy", None),
 )
@@ -77,6 +79,15 @@ def codec_of(uri: str) -> Codec | None:
     return next((codec for codec in CODECS if uri.endswith(codec.suffix)), None)
 
 
+def refuse_unread(uri: str) -> None:
+    """Raise InputError GH2005 where a text is packed in a way that no run can be sure to unpack."""
+    codec = codec_of(uri)
+    if codec is not None and codec.unread:
+        raise InputError(
+            "GH2005", f"{uri} is packed as {codec.name} by its name, and {codec.unread}.", "Pack it with gzip instead."
+        )
+
+
 def opened(uri: str, head: bytes, tail: bytes, size: int) -> Opened | None:
     """The beginning of what the object holds; None where only Spark can unpack it. ``size`` in bytes, as packed.
 
@@ -89,6 +100,7 @@ def opened(uri: str, head: bytes, tail: bytes, size: int) -> Opened | None:
     if found != codec.signature and (codec.signature or codec.stream is None):
         begins = f"begins like {found} and not like {codec.name}" if found else f"does not begin like {codec.name}"
         raise InputError("GH2005", f"{uri} is named {codec.suffix} but {begins}.", _DELIVER)
+    refuse_unread(uri)
     if not entire and not codec.can_end(tail, size):
         raise InputError("GH2020", f"the last bytes of {uri} are not those of {codec.name}: it was cut off.", _DELIVER)
     return None if codec.stream is None else _unpacked(uri, codec, codec.stream, head, entire)

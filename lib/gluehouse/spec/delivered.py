@@ -83,13 +83,14 @@ def _some(told: list[str], between: str) -> str:
     return between.join([*told[:_SHOWN], *more])
 
 
-def unmet(policy: Evolution, format_: str) -> tuple[str, ...]:
+def unmet(policy: Evolution, format_: str, typed: bool, listed: bool) -> tuple[str, ...]:
     """The answers that a source of this format could not give: what it delivers does not show the difference.
 
-    >>> unmet(Evolution(widened="refuse"), "csv")
+    ``typed``: an object tells its columns' types; ``listed``: it has one list of columns.
+
+    >>> unmet(Evolution(widened="refuse"), "csv", typed=False, listed=True)
     ('evolution.widened: refuse needs types, which csv does not have',)
     """
-    typed, listed = format_ == "parquet", format_ != "json"
     by_type = [kind for kind in ("widened", "narrowed") if getattr(policy, kind) == "refuse" and not typed]
     by_name = [kind for kind in ("added", "renamed") if getattr(policy, kind) == "refuse" and not listed]
     return (

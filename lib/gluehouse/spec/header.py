@@ -10,12 +10,12 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Collection, Iterable, Set
 from itertools import product
 from typing import NamedTuple
 
 from gluehouse.errors import InputError
-from gluehouse.spec.pipeline import CsvDialect
+from gluehouse.spec.source import CsvDialect
 
 # The reader's maxColumns.
 MOST_COLUMNS = 20480
@@ -70,7 +70,7 @@ def check_header(uri: str, header: Header, text: str, dialect: CsvDialect, wante
         )
     if not header.ended:
         return False
-    _refuse_repeated(uri, header, wanted.names)
+    refuse_repeated(uri, header.names, wanted.names)
     missing = wanted.missing(_readable(header, dialect))
     if missing:
         # Only the contract's own names: where the header is missing, the first line is a row.
@@ -92,10 +92,11 @@ def _is_unclosed(record: str, dialect: CsvDialect) -> bool:
     return reader.line_num > len(lines)
 
 
-def _refuse_repeated(uri: str, header: Header, names: tuple[str, ...]) -> None:
-    """Also those that only letter case or blanks tell apart: nobody could say which column is meant."""
-    times = Counter(_folded(name) for name in header.names)
-    repeated = sorted(name for name in names if name in header.names and times[_folded(name)] > 1)
+def refuse_repeated(uri: str, delivered: Collection[str], names: Collection[str]) -> None:
+    """Raise InputError GH2011 where one of ``names`` stands twice, also if only letter case or blanks tell the two
+    apart: nobody could say which column is meant."""
+    times = Counter(_folded(name) for name in delivered)
+    repeated = sorted(name for name in names if name in delivered and times[_folded(name)] > 1)
     if repeated:
         told = ", ".join(repeated[:_NAMES_TOLD])
         raise InputError(

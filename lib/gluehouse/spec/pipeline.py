@@ -3,70 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from gluehouse.errors import InputError
 from gluehouse.spec.anomaly import MEASURED_BY_A_RULE, AnomalyRule
 from gluehouse.spec.cleanse import Cleanse, unfit
 from gluehouse.spec.contract import CONTRACT_NAME, Contract
-from gluehouse.spec.delivered import unmet
+from gluehouse.spec.delivered import differences, refuse, unmet
+from gluehouse.spec.formats import FORMATS
 from gluehouse.spec.history import HistorySpec
 from gluehouse.spec.model import Spec
 from gluehouse.spec.plan import Engine, Execution
 from gluehouse.spec.protect import Mask
+from gluehouse.spec.source import FileSource
 from gluehouse.spec.types import TABLE_NAME
 
 BUILT_IN_TRANSFORMS = {
     "dimension_key": "gluehouse.history.dimension:dimension_key_step",
     "lookup": "gluehouse.frames.lookup:lookup",
 }
-
-
-def _key_pattern(pattern: str) -> str:
-    try:
-        groups = re.compile(pattern).groupindex
-    except re.error as problem:
-        raise ValueError(f"'{pattern}' is no regular expression: {problem}") from None
-    if not groups:
-        raise ValueError(
-            f"'{pattern}' names no column; write a group such as (?P<released_on>\\d{{4}}-\\d{{2}}-\\d{{2}})"
-        )
-    return pattern
-
-
-class CsvDialect(Spec):
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
-    quote: str = Field(default='"', min_length=1, max_length=1)
-    encoding: Literal["UTF-8", "ISO-8859-1", "UTF-16"] = "UTF-8"
-    multi_line: bool = False
-
-    @model_validator(mode="after")
-    def _lines_can_be_told_apart(self) -> CsvDialect:
-        if self.encoding == "UTF-16" and not self.multi_line:
-            raise ValueError("UTF-16 needs multi_line: true; else lines are split at the byte 0A, inside of characters")
-        return self
-
-
-class FileSource(Spec):
-    """Objects under a prefix of the landing zone, each one a delivery."""
-
-    kind: Literal["file"]
-    format: Literal["csv", "json", "parquet"]
-    prefix: str = Field(
-        pattern=r"^[A-Za-z0-9!_.'()/=-]+/$", description="Ends in /; no other pipeline's may begin with it"
-    )
-    mode: Literal["snapshot", "changes"] = Field(description="snapshot: each object is the whole data set at its time")
-    csv: CsvDialect = CsvDialect()
-    null_tokens: tuple[str, ...] = Field(default=("",), description="Texts that mean NULL")
-    columns_from_key: Annotated[str, AfterValidator(_key_pattern)] | None = Field(
-        default=None, description="Regular expression searched in the object's key; its named groups become columns"
-    )
-
-    @property
-    def key_columns(self) -> tuple[str, ...]:
-        return tuple(re.compile(self.columns_from_key).groupindex) if self.columns_from_key else ()
 
 
 def _step(value: Any) -> Any:
@@ -243,7 +200,14 @@ class CompiledPipeline(Spec):
     @model_validator(mode="after")
     def _the_contract_can_be_acted_on(self) -> CompiledPipeline:
         source, contract = self.spec.source, self.contract
-        problems = list(unmet(contract.evolution, source.format))
+        columns = FORMATS[source.format].columns
+        problems = list(unmet(contract.evolution, source.format, columns == "typed", columns != "by_record"))
+        if source.declared_columns is not None:
+            try:
+                found = differences(contract, dict.fromkeys(source.declared_columns), source.key_columns)
+                refuse(f"source.{source.format}", contract, found)
+            except InputError as error:
+                problems.append(error.message)
         aliased = [column.name for column in contract.columns if column.aliases and column.name in source.key_columns]
         if aliased:
             problems.append(f"columns_from_key gives {aliased}, so nothing is delivered under their aliases")

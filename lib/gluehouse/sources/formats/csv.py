@@ -1,0 +1,62 @@
+"""CSV by Spark's reader, with a header whose names are taken as they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import StringType, StructField, StructType
+
+from gluehouse.frames.parse import MALFORMED
+from gluehouse.frames.rules import quoted
+from gluehouse.sources.opened import Opened, as_path
+from gluehouse.spec.codec import refuse_unread
+from gluehouse.spec.contract import Column
+from gluehouse.spec.header import refuse_repeated
+from gluehouse.spec.source import FileSource
+
+
+def read_csv(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> Opened:
+    expected = {name for column in columns for name in column.names}
+    refuse_unread(uri)
+    dialect = {
+        "sep": source.csv.delimiter,
+        "quote": source.csv.quote,
+        "escape": source.csv.quote,
+        "encoding": source.csv.encoding,
+        "multiLine": str(source.csv.multi_line).lower(),
+        "maxColumns": "20480",
+        "maxCharsPerColumn": "-1",
+    }
+    # Read as a row of data: from a header Spark would rename what stands twice.
+    first = spark.read.options(header="false", **dialect).csv(as_path(uri)).head()
+    header = list(first) if first is not None else []
+    refuse_repeated(uri, [name for name in header if name], expected)
+    # Columns that nobody asked for may have any name or none; they only must not shadow those of the contract.
+    names = [name if name in expected else f"_unused_{place}" for place, name in enumerate(header)]
+    reader = spark.read.schema(_text_columns(names)).options(
+        **dialect,
+        header="true",
+        mode="PERMISSIVE",
+        columnNameOfCorruptRecord=MALFORMED,
+        # With pruning Spark parses only the columns asked for and no longer sees that a row is ragged.
+        columnPruning="false",
+        enforceSchema="true",
+        emptyValue="",
+    )
+    frame = _without_lost_bytes(reader.csv(as_path(uri)), [name for name in names if name in expected])
+    return Opened(frame, {name or "": None for name in header})
+
+
+def _without_lost_bytes(frame: DataFrame, names: Sequence[str]) -> DataFrame:
+    """Where bytes are no text in the agreed encoding Spark puts U+FFFD and says nothing: such a record is malformed."""
+    if not names:
+        return frame
+    cells = [quoted(name) for name in names]
+    lost = F.when(F.concat_ws("", *cells).contains("\ufffd"), F.to_json(F.struct(*cells)))
+    return frame.withColumn(MALFORMED, F.coalesce(quoted(MALFORMED), lost))
+
+
+def _text_columns(names: Sequence[str]) -> StructType:
+    return StructType([StructField(name, StringType()) for name in (*names, MALFORMED)])

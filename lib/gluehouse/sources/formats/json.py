@@ -1,0 +1,72 @@
+"""JSON records, one a line or in a document: each is a text first, so that all of it can be judged and set aside."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
+
+from pyspark.sql import Column as SparkColumn
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import DecimalType, StringType, StructField, StructType
+
+from gluehouse.frames.parse import MALFORMED
+from gluehouse.sources.opened import LINE, Opened, as_path, holds_lost_bytes, read_lines
+from gluehouse.spec.codec import refuse_unread
+from gluehouse.spec.contract import Column
+from gluehouse.spec.json_document import records_of
+from gluehouse.spec.source import FileSource
+
+_RECORD = "_record"
+
+
+def read_json_lines(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> Opened:
+    return _opened(read_lines(spark, uri).where(F.col(LINE).rlike(r"[^ \t\r\n]")), columns)
+
+
+def read_json_document(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> Opened:
+    """The whole object is in memory while it is taken apart."""
+    refuse_unread(uri)
+    path = source.json_document.path
+    split = F.udf(lambda content: records_of(bytes(content), path), "array<string>")
+    documents = spark.read.text(as_path(uri), wholetext=True)
+    records = documents.select(F.explode(split(F.col(LINE).cast("binary"))).alias(LINE))
+    return _opened(records, columns)
+
+
+def _opened(records: DataFrame, columns: Sequence[Column]) -> Opened:
+    """``records``: ``value`` (string), the text of one record. One that is no object, whose bytes are no text, or that
+    names a field or a column twice has not the agreed shape: nobody can say which value is meant."""
+    # Spark hands a number over as text only by way of a double; decimals are read as such, with all their digits.
+    fields = [StructField(name, _widest(column)) for column in columns for name in column.names]
+    schema = StructType([*fields, StructField(MALFORMED, StringType())])
+    read = F.from_json(LINE, schema, {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": MALFORMED})
+    frame = records.select(LINE, read.alias(_RECORD))
+    unfit = [_field(MALFORMED).isNotNull(), F.col(_RECORD).isNull(), holds_lost_bytes(F.col(LINE)), _repeats_a_name()]
+    unfit += [_several(column) for column in columns if column.aliases]
+    bad = reduce(or_, (F.coalesce(one, F.lit(False)) for one in unfit))
+    agreed = (F.coalesce(*map(_field, column.names)).alias(column.name) for column in columns)
+    return Opened(
+        frame.select(*agreed, F.when(bad, F.col(LINE)).alias(MALFORMED)), {column.name: None for column in columns}
+    )
+
+
+def _repeats_a_name() -> SparkColumn:
+    """Of two fields of one name Spark would keep the last. NULL for what is no object."""
+    names = F.expr(f"json_object_keys({LINE})")
+    return F.size(names) > F.size(F.array_distinct(names))
+
+
+def _several(column: Column) -> SparkColumn:
+    return sum((_field(name).isNotNull().cast("int") for name in column.names), F.lit(0)) > 1
+
+
+def _field(name: str) -> SparkColumn:
+    return F.col(_RECORD)[name]
+
+
+def _widest(column: Column) -> DecimalType | StringType:
+    decimal = re.fullmatch(r"decimal\((\d+),(\d+)\)", column.type)
+    return DecimalType(38, 38 - (int(decimal[1]) - int(decimal[2]))) if decimal else StringType()

@@ -1,0 +1,31 @@
+"""Formats whose files tell columns and types, and pack themselves whatever their name is: Parquet, ORC and Avro."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from gluehouse.frames.parse import MALFORMED
+from gluehouse.sources.opened import Opened, as_path, outermost
+from gluehouse.spec.contract import Column
+from gluehouse.spec.formats.avro import refuse_cut_off
+from gluehouse.spec.source import FileSource
+
+# Parquet pages that were written with checksums are held against them; other readers do not know the option.
+_OPTIONS = {"parquet.page.verify-checksum.enabled": "true"}
+
+# A schema of thousands of columns still fits.
+_AVRO_HEADER_BYTES = 1024 * 1024
+
+
+def read_typed(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> Opened:
+    frame = spark.read.format(source.format).options(**_OPTIONS).load(as_path(uri))
+    types = {field.name: field.dataType.simpleString() for field in frame.schema}
+    return Opened(frame.withColumn(MALFORMED, F.lit(None).cast("string")), types)
+
+
+def read_avro(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> Opened:
+    refuse_cut_off(uri, *outermost(spark, uri, head=_AVRO_HEADER_BYTES, tail=8))
+    return read_typed(spark, uri, source, columns)

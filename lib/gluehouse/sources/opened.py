@@ -1,0 +1,77 @@
+"""An object as Spark reads it, and what readers of several formats need to get there."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import Column as SparkColumn
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from gluehouse.errors import InputError
+from gluehouse.spec.codec import refuse_unread
+from gluehouse.spec.delivered import Delivered
+
+LINE = "value"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """``frame`` has the columns of ``columns`` that a contract names, under their delivered names, and ``_malformed``
+    (string: a record that has not the format's shape, else NULL); ``columns`` also has those nobody agreed on."""
+
+    frame: DataFrame
+    columns: Delivered
+
+
+def read_lines(spark: SparkSession, uri: str, encoding: str = "UTF-8") -> DataFrame:
+    """The lines that are not empty: ``value`` (string). A byte order mark is left out.
+
+    Raises InputError GH2005 for a packing that no run can be sure to unpack.
+    """
+    refuse_unread(uri)
+    lines = spark.read.text(as_path(uri))
+    if encoding != "UTF-8":
+        lines = lines.select(F.decode(F.col(LINE).cast("binary"), encoding).alias(LINE))
+    return lines.where(F.length(LINE) > 0)
+
+
+def holds_lost_bytes(text: SparkColumn) -> SparkColumn:
+    """Whether a text that Spark took from a file as it was has bytes that are no UTF-8.
+
+    Java's regular expressions read such bytes as U+FFFD, and put in its place what is U+FFFD from then on.
+    """
+    return F.regexp_replace(text, "\ufffd", "\ufffd") != text
+
+
+def as_path(uri: str) -> str:
+    """The URI as a path for Spark's readers, which take some characters for a pattern and skip hidden files."""
+    if uri.rpartition("/")[2].startswith(("_", ".")):
+        raise InputError(
+            "GH2013",
+            f"the name of {uri} begins with _ or a dot: Spark takes such objects for hidden and reads nothing.",
+            "Deliver it under another name.",
+        )
+    return re.sub(r"([\\{}\[\]*?])", r"\\\1", uri)
+
+
+def outermost(spark: SparkSession, uri: str, head: int, tail: int) -> tuple[int, bytes, bytes]:
+    """The size of an object and its first and last bytes, by Hadoop's file system as Spark's readers have it."""
+    hadoop = spark._jvm.org.apache.hadoop.fs  # type: ignore[union-attr]
+    path = hadoop.Path(uri)
+    files = path.getFileSystem(spark._jsc.hadoopConfiguration())
+    size = int(files.getFileStatus(path).getLen())
+    stream = files.open(path)
+    try:
+        first = _bytes(spark, stream, 0, min(head, size))
+        return size, first, _bytes(spark, stream, max(size - tail, 0), min(tail, size))
+    finally:
+        stream.close()
+
+
+def _bytes(spark: SparkSession, stream: Any, start: int, length: int) -> bytes:
+    stream.seek(start)
+    # An array that Java answers comes over as bytes; one that Python makes stays there.
+    return bytes(spark._jvm.org.apache.commons.io.IOUtils.toByteArray(stream, length))  # type: ignore[union-attr]
