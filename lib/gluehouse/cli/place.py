@@ -18,7 +18,8 @@ from gluehouse.cli.session import open_session
 from gluehouse.errors import ConfigError, SetupError
 from gluehouse.spec.environment import Environment
 from gluehouse.spec.history import HistorySpec
-from gluehouse.spec.pipeline import TABLE_NAME, CompiledPipeline
+from gluehouse.spec.check import TABLE_NAME
+from gluehouse.spec.pipeline import CompiledPipeline
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

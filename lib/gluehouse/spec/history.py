@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from gluehouse.spec.duration import read_duration
+
 RESULT_COLUMNS = ("effective_from", "effective_to", "is_current", "batch_id", "loaded_at")
-_DURATION = re.compile(r"P(?=.)(?:(\d+)W)?(?:(\d+)D)?(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 
 
 class _Frozen(BaseModel):
@@ -96,13 +96,7 @@ class HistorySpec(_Frozen):
     @field_validator("lateness", mode="before")
     @classmethod
     def _a_duration_is_iso_8601_in_weeks_or_less(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        found = _DURATION.fullmatch(value)
-        if not found:
-            raise ValueError(f"{value!r} is not a duration like P30D or PT12H (no months, no years)")
-        weeks, days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-        return timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
+        return read_duration(value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> HistorySpec:
