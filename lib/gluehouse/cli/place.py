@@ -16,9 +16,9 @@ from gluehouse.aws import run_locks, stacks
 from gluehouse.cli.compile import compile_all
 from gluehouse.cli.session import open_session
 from gluehouse.errors import ConfigError, SetupError
+from gluehouse.spec.check import TABLE_NAME
 from gluehouse.spec.environment import Environment
 from gluehouse.spec.history import HistorySpec
-from gluehouse.spec.check import TABLE_NAME
 from gluehouse.spec.pipeline import CompiledPipeline
 
 if TYPE_CHECKING:

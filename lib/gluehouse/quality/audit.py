@@ -1,4 +1,4 @@
-"""Audits: SQL over the processed rows, the staged ones and reference tables; the rows that it returns are violations."""
+"""Audits: SQL over the processed rows, staged ones and reference tables; the rows that it returns are violations."""
 
 from __future__ import annotations
 

@@ -46,11 +46,13 @@ def misfit(check: ReferenceCheck, frame: DataFrame, table: DataFrame) -> str:
     if start is None or "effective_to" not in there:
         return f"there is `at`, but {check.table} is no history table"
     comparable = start == frame.schema[check.at].dataType or isinstance(start, _TIMES)
-    return "" if comparable else f"{check.at} is {here[check.at]}, effective_from of {check.table} {there['effective_from']}"
+    told = f"{check.at} is {here[check.at]}, effective_from of {check.table} {there['effective_from']}"
+    return "" if comparable else told
 
 
 def orphans(check: ReferenceCheck, frame: DataFrame, table: DataFrame) -> DataFrame:
-    """Rows of ``frame`` that name nothing in ``table``, by what they name: the columns of ``on`` (and ``at``), ``rows``.
+    """Rows of ``frame`` that name nothing in ``table``, by what they name: the columns of ``on`` (and ``at``) and how
+    many ``rows``.
 
     Grain: one row a combination of values. A row with NULL in one of them is not among them.
     """
