@@ -166,6 +166,11 @@ class FileCommit:
                 "Run the batch again; where that fails too, report a defect with the run's log.",
             )
 
+    def partitioned_by(self) -> set[str]:
+        """The partition columns that the table will have."""
+        columns = self._transaction.metadata().partitionColumns()
+        return {str(columns.apply(at)) for at in range(int(columns.size()))}
+
     def files_added(self) -> list[str]:
         """The paths of the files written."""
         place = self._class(DELTA + "util.DeltaFileOperations")
@@ -175,13 +180,20 @@ class FileCommit:
         """The numbers that ``DESCRIBE HISTORY`` shows, where they are not just the rows written."""
         self._told = inserted, updated, deleted
 
-    def commit(self, check: Callable[[], None], transaction: str | None = None, number: int = 1) -> None:
+    def commit(
+        self, check: Callable[[], None], transaction: str | None = None, number: int = 1, mode: str | None = None
+    ) -> None:
         """Commit all of it, as the Delta transaction of that name and number; ``check`` speaks immediately before.
+        ``mode``: Append or Overwrite, where the table's log shall tell of a write; else it tells of a MERGE.
 
         Raises TableLockLost GH6002 where another writer committed since ``before``.
         """
         option, nothing = self._class("scala.Option"), self.table.seq([])
-        merge = self._class(DELTA + "DeltaOperations$Merge")(*[option.empty()] * 4, nothing, nothing, nothing)
+        if mode is None:
+            told = self._class(DELTA + "DeltaOperations$Merge")(*[option.empty()] * 4, nothing, nothing, nothing)
+        else:
+            saving = self._class(SQL + "SaveMode").valueOf(mode)
+            told = self._class(DELTA + "DeltaOperations$Write")(saving, *[option.empty()] * 3)
         actions = self._actions
         if transaction is not None:
             now = option.apply(int(time.time() * 1000))
@@ -191,7 +203,7 @@ class FileCommit:
         self._transaction.registerSQLMetrics(self.spark._jsparkSession, self._metrics())
         check()
         with conflict_is_loss():
-            self._transaction.commit(sequence, merge)
+            self._transaction.commit(sequence, told)
 
     def _schema(self, rows: DataFrame) -> dict[str, Any]:
         """A frame's schema as Delta writes it down: nothing is required, nor told by another Delta table."""

@@ -55,15 +55,14 @@ def broken(rows: DataFrame, layout: Layout) -> DataFrame:
         action.alias("action"),
         ((action != "insert") & old_open).alias("was_open"),
     )
+    no_identity = has_null("key", layout.keys.fieldNames()) | F.col("at").isNull()
     following = F.lead("at").over(Window.partitionBy("key", "shown").orderBy("at"))
     of_key = (
         narrow.withColumn("next_at", F.when(F.col("shown"), following))
         .groupBy("key")
         .agg(
             *[_many(F.col("action") == verb).alias(name) for name, verb in _ACTIONS.items()],
-            _many(F.col("shown") & (has_null("key", layout.keys.fieldNames()) | F.col("at").isNull())).alias(
-                "null_key"
-            ),
+            _many(F.col("shown") & no_identity).alias("null_key"),
             _many(F.col("shown") & (F.col("till") <= F.col("at"))).alias("inversion"),
             _many(_overlaps()).alias("overlap"),
             _many(F.col("shown") & F.col("till").isNull()).alias("open"),

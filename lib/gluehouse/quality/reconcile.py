@@ -36,9 +36,13 @@ def sums(
 ) -> list[RuleReport]:
     """One report a check; both sides by column name. What the transform set aside is missing from the sum."""
     return [
-        _compared(check, f"Reconcile sum({check.column})", processed[check.column], staged[check.staged])
-        for check in checks
+        _compared(check, sum_title(check.column), processed[check.column], staged[check.staged]) for check in checks
     ]
+
+
+def sum_title(column: str) -> str:
+    """What the check of a column's sum is called in reports."""
+    return f"Reconcile sum({column})"
 
 
 def lost_keys(check: KeysCheck, keys: Sequence[str], staged: int, lost: int) -> RuleReport:
