@@ -88,5 +88,6 @@ def _verdict(reports: tuple[RuleReport, ...]) -> QualityError | None:
     return QualityError(
         "GH3001",
         f"{len(failed)} of {len(reports)} data set rules failed: {told}.",
-        "Nothing was published. Mend the source or the rule, then run `gluehouse rerun RUN_ID --from process`.",
+        "Nothing was published. Mend the source or the rule, then run `gluehouse rerun RUN_ID --from process`. "
+        "The report of stage 3, validate.json in the run's folder, has all rules with what was found.",
     )

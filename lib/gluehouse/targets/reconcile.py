@@ -57,7 +57,7 @@ def reconcile_files(
 def _measured(frame: DataFrame, judged: Judged) -> tuple[int, dict[str, float | None]]:
     asked = [column.alias(f"s{place}") for place, column in enumerate(judged.measures.values())]
     found = frame.agg(F.count(F.lit(1)).alias("rows"), *asked).collect()[0]
-    return int(found["rows"]), {name: found[f"s{place}"] for place, name in enumerate(judged.measures)}
+    return int(found["rows"]), {name: _finite(found[f"s{place}"]) for place, name in enumerate(judged.measures)}
 
 
 def _refuse_difference(judged: Judged, rows: int, sums: Mapping[str, float | None], where: str) -> None:
@@ -65,7 +65,7 @@ def _refuse_difference(judged: Judged, rows: int, sums: Mapping[str, float | Non
     told += [
         f"found {_shown(found)} for sum({name}), expected {_shown(judged.sums.get(name))}"
         for name, found in sums.items()
-        if not _equal(found, judged.sums.get(name))
+        if not _equal(found, _finite(judged.sums.get(name)))
     ]
     if told:
         raise QualityError(
@@ -79,7 +79,12 @@ def _equal(found: float | None, expected: float | None) -> bool:
     """Sums that could not be told then must not be told now either."""
     if found is None or expected is None:
         return found is expected
-    return math.isclose(found, expected, rel_tol=ROUNDING) or (math.isnan(found) and math.isnan(expected))
+    return math.isclose(found, expected, rel_tol=ROUNDING)
+
+
+def _finite(value: float | None) -> float | None:
+    """A manifest has no NaN and no infinities."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _shown(value: float | None) -> str:
