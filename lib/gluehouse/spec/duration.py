@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 _DURATION = re.compile(r"P(?=.)(?:(\d+)W)?(?:(\d+)D)?(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 
@@ -24,8 +24,23 @@ def read_duration(text: str) -> timedelta:
     return timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
 
 
-def _written(value: Any) -> Any:
+def write_duration(duration: timedelta) -> str:
+    """What ``read_duration`` reads: pydantic's own text has years from 365 days on.
+
+    >>> write_duration(timedelta(days=400, hours=1)), read_duration(write_duration(timedelta(0)))
+    ('P400DT3600S', datetime.timedelta(0))
+    """
+    return f"P{duration.days}DT{duration.seconds}S"
+
+
+def _given(value: Any) -> Any:
     return read_duration(value) if isinstance(value, str) else value
 
 
-Duration = Annotated[timedelta, BeforeValidator(_written), Field(ge=timedelta(0))]
+Duration = Annotated[
+    timedelta,
+    Field(ge=timedelta(0)),
+    BeforeValidator(_given),
+    PlainSerializer(write_duration, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "duration"}),
+]
