@@ -50,7 +50,9 @@ def root(tmp_path: Path) -> Path:
 
 def with_quality(root: Path, *lines: str) -> Path:
     file = root / PIPELINE
-    file.write_text(file.read_text().replace("quality:\n", "".join(("quality:\n", *(f"  {one}\n" for one in lines))), 1))
+    file.write_text(
+        file.read_text().replace("quality:\n", "".join(("quality:\n", *(f"  {one}\n" for one in lines))), 1)
+    )
     return root
 
 
@@ -201,9 +203,7 @@ def test_lost_keys_are_counted_and_the_report_says_how_to_list_them() -> None:
     assert reconcile.lost_keys(KeysCheck(), ["id"], 0, 0).outcome == "passed"
 
 
-@pytest.mark.parametrize(
-    ("age", "outcome"), [(36.0, "passed"), (36.01, "failed"), (-5.0, "passed"), (None, "failed")]
-)
+@pytest.mark.parametrize(("age", "outcome"), [(36.0, "passed"), (36.01, "failed"), (-5.0, "passed"), (None, "failed")])
 def test_the_newest_value_is_not_older_than_agreed(age: float | None, outcome: str) -> None:
     check = FreshnessCheck(column="changed_at", within="PT36H")  # type: ignore[arg-type]
     newest = None if age is None else round((NOON - timedelta(hours=age)).timestamp() * 1e6)
@@ -316,9 +316,7 @@ LOOK = Look(processed="s3://l/processed/orders/b1", quarantine="s3://q/orders")
         ("ingest", "GH2030", "ingest.json", False),
     ],
 )
-def test_an_alert_about_data_says_where_its_report_and_rows_are(
-    state: str, code: str, report: str, rows: bool
-) -> None:
+def test_an_alert_about_data_says_where_its_report_and_rows_are(state: str, code: str, report: str, rows: bool) -> None:
     told = failure_notice(RUN, Failure(state=state, code=code, message="m"), "no", LOOK).text
     assert f"Report: s3://w/r1/{report}" in told
     assert "gluehouse quarantine show b1 --stack gluehouse-dev" in told
