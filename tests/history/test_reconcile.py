@@ -66,7 +66,12 @@ def test_a_row_that_is_lost_after_it_was_counted_is_refused(
     from gluehouse.history import apply
 
     computed = apply._computed
-    monkeypatch.setattr(apply, "_computed", lambda *given: (computed(*given)[0].limit(1), computed(*given)[1]))
+
+    def lossy(*given: Any) -> tuple[DataFrame, dict[str, int]]:
+        rows, counts = computed(*given)
+        return rows.limit(1), counts
+
+    monkeypatch.setattr(apply, "_computed", lossy)
     with pytest.raises(QualityError, match="missing or doubled"):
         apply_batch(spark, str(tmp_path / "t"), small_frame(spark, NEXT, SCHEMA), SPEC, "b", reconcile=True)
     assert not (tmp_path / "t/_delta_log").exists()

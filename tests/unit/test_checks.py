@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -343,6 +344,23 @@ def test_a_duration_survives_the_artifact(written: str) -> None:
 def test_what_has_no_certain_length_is_no_duration(written: str) -> None:
     with pytest.raises(ValidationError, match="not a duration"):
         FreshnessCheck.model_validate({"column": "a", "within": written})
+
+
+def test_the_checks_of_the_documents_are_valid(tmp_path: Path) -> None:
+    readme, page = ((CHECKOUT / name).read_text("utf-8") for name in ("README.md", "docs/quality.md"))
+    (shown,) = re.findall(r"^```yaml\n# of config/pipelines/orders.yaml, beside its rules\n(.*?)^```", page, re.M | re.S)
+    (sql,) = re.findall(r"^```sql\n-- sql/orders/audits/negative.sql\n(.*?)^```", page, re.M | re.S)
+    for path, content in re.findall(r"`(config/[^`]+\.yaml)`:\n\n```yaml\n(.*?)^```", readme, re.M | re.S):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text(re.sub(r"^quality:\n(?:  .*\n)+", lambda _: shown, content, flags=re.M), "utf-8")
+    (tmp_path / "sql/orders/audits").mkdir(parents=True)
+    (tmp_path / "sql/orders/audits/negative.sql").write_text(sql)
+    found = compile_all(tmp_path)["orders"]
+    quality = found.spec.quality
+    assert quality.reconcile is not None
+    assert None not in (quality.drift, quality.reconcile.rows, quality.reconcile.keys)
+    assert (len(quality.freshness), len(quality.references), len(quality.audits)) == (1, 1, 1)
+    assert list(found.audits) == ["negative.sql"]
 
 
 def test_a_check_with_a_field_that_nobody_knows_is_refused() -> None:
