@@ -348,7 +348,8 @@ def test_what_has_no_certain_length_is_no_duration(written: str) -> None:
 
 def test_the_checks_of_the_documents_are_valid(tmp_path: Path) -> None:
     readme, page = ((CHECKOUT / name).read_text("utf-8") for name in ("README.md", "docs/quality.md"))
-    (shown,) = re.findall(r"^```yaml\n# of config/pipelines/orders.yaml, beside its rules\n(.*?)^```", page, re.M | re.S)
+    head = "# of config/pipelines/orders.yaml, beside its rules"
+    (shown,) = re.findall(rf"^```yaml\n{head}\n(.*?)^```", page, re.M | re.S)
     (sql,) = re.findall(r"^```sql\n-- sql/orders/audits/negative.sql\n(.*?)^```", page, re.M | re.S)
     for path, content in re.findall(r"`(config/[^`]+\.yaml)`:\n\n```yaml\n(.*?)^```", readme, re.M | re.S):
         (tmp_path / path).parent.mkdir(parents=True)

@@ -167,6 +167,29 @@ def test_a_failing_rule_stops_publishing_and_tells_people_and_programs(machine: 
     assert (row.status, row.error_code, owned(machine, "run-1")) == ("FAILED", "GH3001", [])
 
 
+@pytest.mark.parametrize(
+    ("prefix", "execution_mode"),
+    [
+        ("airports", "staged"),
+        ("airports", "fused"),
+        ("airports_by_country", "staged"),
+        ("airports_by_country", "fused"),
+        ("airports_lambda", "staged"),
+    ],
+)
+def test_no_engine_comes_to_publish_past_a_stop_rule_that_fails(machine: Any, prefix: str, execution_mode: str) -> None:
+    machine.publish(**{prefix: {"execution": execution_mode}})
+    problem = Problem(code="GH3001", message="RowCount > 7000 (found 3)")
+    machine.glue |= {"dq_check": stage("validate", problem), "run_pipeline": stage("fused", problem)}
+    found = machine.ended(dropped(machine, key=f"{prefix}/2024-08-06.csv.gz"))
+    assert (found["status"], found["error"]) == ("FAILED", "GH3001")
+    assert "publish" not in machine.runs
+    assert machine.runs[-1] == ("dq_check" if execution_mode == "staged" else "run_pipeline")
+    row = ledger(machine).of_run("run-1")
+    assert row is not None
+    assert (row.status, row.published) == ("FAILED", "no")
+
+
 def test_an_infrastructure_error_is_tried_again_twice_and_no_more(machine: Any) -> None:
     broken = InfrastructureError("GH9001", "storage was throttled")
     machine.glue["dq_check"] = failing(broken, 2, stage("validate"))
