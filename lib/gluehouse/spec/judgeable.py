@@ -10,7 +10,7 @@ from gluehouse.spec.contract import Contract
 from gluehouse.spec.types import family
 
 if TYPE_CHECKING:
-    from gluehouse.spec.pipeline import PipelineSpec
+    from gluehouse.spec.pipeline import PipelineSpec, Quality
 
 NUMBERS = ("integer", "floating", "decimal")
 TIMES = ("date", "timestamp")
@@ -41,6 +41,15 @@ def reconciled_keys(spec: PipelineSpec, contract: Contract) -> tuple[str, ...]:
     check = spec.quality.reconcile.keys if spec.quality.reconcile else None
     named = check.columns if check else ()
     return named or (spec.history.keys if spec.history else ()) or contract.keys
+
+
+def checked_columns(quality: Quality) -> Iterator[tuple[str, set[str]]]:
+    """The key of each check below ``quality``, and the processed columns that it names."""
+    if quality.reconcile is not None:
+        yield "reconcile.sums", {check.column for check in quality.reconcile.sums}
+        yield "reconcile.keys", set(quality.reconcile.keys.columns) if quality.reconcile.keys else set()
+    yield "freshness", {check.column for check in quality.freshness}
+    yield "references", {name for check in quality.references for name in (*check.on, check.at) if name is not None}
 
 
 def reference_tables(spec: PipelineSpec) -> tuple[str, ...]:
