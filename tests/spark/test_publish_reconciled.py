@@ -83,14 +83,15 @@ def test_a_batch_that_the_table_has_changes_nothing(spark: SparkSession, locatio
     assert len(rows_of(spark, location)) == 4
 
 
-@pytest.mark.parametrize(("verdict", "told"), [
-    (judged(4), "found 3 rows"), (judged(2), "found 3 rows"), (judged(3, 4), "found 3 for sum(n), expected 4"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("verdict", "told"),
+    [((4,), "found 3 rows"), ((2,), "found 3 rows"), ((3, 4), "found 3 for sum(n), expected 4")],
+)
 def test_a_plain_table_that_would_differ_from_what_was_judged_is_not_made(
-    spark: SparkSession, location: str, lock: LockPort, verdict: Judged, told: str
+    spark: SparkSession, location: str, lock: LockPort, verdict: tuple[int, ...], told: str
 ) -> None:
     with pytest.raises(QualityError, match="GH3002") as refused:
-        publish(spark, location, lock, "b1", verdict)
+        publish(spark, location, lock, "b1", judged(*verdict))
     assert told in refused.value.message
     assert not (Path(location) / "_delta_log").exists()
 
