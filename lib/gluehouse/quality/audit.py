@@ -87,8 +87,9 @@ def _reason(problem: Exception) -> str | None:
         return f"it could not be evaluated: {problem.getErrorClass() or type(problem).__name__} at some row"
     thrown = getattr(problem, "java_exception", None)
     while thrown is not None:
-        name = str(thrown.getClass().getSimpleName())
-        if name in _OF_VALUES:
+        name, cause = str(thrown.getClass().getSimpleName()), thrown.getCause()
+        # Spark 3.5's raise_error throws a plain one; those of services are wrapped around what happened.
+        if name in _OF_VALUES or (name == "RuntimeException" and cause is None):
             return f"it could not be evaluated: {name} at some row"
-        thrown = thrown.getCause()
+        thrown = cause
     return None
