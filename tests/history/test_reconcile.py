@@ -24,13 +24,15 @@ FIRST = [("x", "A", 1), ("y", "A", 1)]
 NEXT = [("x", "B", 5), ("x", "C", 7), ("z", "A", 5)]
 
 
-def till(value: Any) -> Callable[[DataFrame], DataFrame]:
+def till(value: int | None) -> Callable[[DataFrame], DataFrame]:
     """A breakage: each inserted row of x ends there."""
-    broken = F.when(
-        (F.col("action") == "insert") & (F.col("key.k") == "x"),
-        F.col("row").withField("till", F.lit(value).cast("int")),
-    )
-    return lambda rows: rows.withColumn("row", F.coalesce(broken, F.col("row")))
+
+    def breaks(rows: DataFrame) -> DataFrame:
+        ends = F.col("row").withField("till", F.lit(value).cast("int"))
+        of_x = F.when((F.col("action") == "insert") & (F.col("key.k") == "x"), ends)
+        return rows.withColumn("row", F.coalesce(of_x, F.col("row")))
+
+    return breaks
 
 
 @pytest.mark.parametrize(
