@@ -252,6 +252,28 @@ def test_a_column_that_is_gone_breaks_what_names_it(how: Any, name: str, where: 
     assert (where, severity) in broken(how(name), consumer())
 
 
+@pytest.mark.parametrize(
+    ("check", "key"),
+    [
+        ({"reconcile": {"sums": [{"column": "net"}]}}, "reconcile.sums"),
+        ({"reconcile": {"keys": {"columns": ["net"]}}}, "reconcile.keys"),
+        ({"freshness": [{"column": "net", "within": "P1D"}]}, "freshness"),
+        ({"references": [{"on": {"net": "id"}, "table": "a.b"}]}, "references"),
+        ({"references": [{"on": {"id": "id"}, "table": "a.b", "at": "net"}]}, "references"),
+    ],
+)
+def test_a_column_that_a_check_names_is_needed_there(check: dict[str, Any], key: str) -> None:
+    named = (f"quality.{key}", "breaking")
+    assert named in broken(without("net"), consumer(quality=check))
+    assert named not in broken(without("note"), consumer(quality=check))
+
+
+def test_an_audit_that_names_the_column_is_broken_without_it() -> None:
+    audited = consumer(quality={}).model_copy(update={"audits": {"a.sql": "SELECT net FROM processed -- note"}})
+    assert [where for where, _ in broken(without("net"), audited) if "audits/a.sql" in where]
+    assert not [where for where, _ in broken(without("note"), audited) if "audits/a.sql" in where]
+
+
 def test_what_names_other_columns_is_not_broken() -> None:
     places = [where for where, _ in broken(without("note"), consumer())]
     assert not {"history, keys", "history, sequence_by", "row rule paid"} & set(places)

@@ -162,9 +162,33 @@ def test_a_failing_rule_stops_publishing_and_tells_people_and_programs(machine: 
     assert event["detail"]["where"] == f"{machine.environment.runs}/airports/run-1"
     assert alert["Subject"] == "[unit] airports FAILED GH3001"
     assert "Nothing was published" in alert["Message"]
+    assert f"Report: {machine.environment.runs}/airports/run-1/validate.json" in alert["Message"]
     row = ledger(machine).of_run("run-1")
     assert row is not None
     assert (row.status, row.error_code, owned(machine, "run-1")) == ("FAILED", "GH3001", [])
+
+
+@pytest.mark.parametrize(
+    ("prefix", "execution_mode"),
+    [
+        ("airports", "staged"),
+        ("airports", "fused"),
+        ("airports_by_country", "staged"),
+        ("airports_by_country", "fused"),
+        ("airports_lambda", "staged"),
+    ],
+)
+def test_no_engine_comes_to_publish_past_a_stop_rule_that_fails(machine: Any, prefix: str, execution_mode: str) -> None:
+    machine.publish(**{prefix: {"execution": execution_mode}})
+    problem = Problem(code="GH3001", message="RowCount > 7000 (found 3)")
+    machine.glue |= {"dq_check": stage("validate", problem), "run_pipeline": stage("fused", problem)}
+    found = machine.ended(dropped(machine, key=f"{prefix}/2024-08-06.csv.gz"))
+    assert (found["status"], found["error"]) == ("FAILED", "GH3001")
+    assert "publish" not in machine.runs
+    assert machine.runs[-1] == ("dq_check" if execution_mode == "staged" else "run_pipeline")
+    row = ledger(machine).of_run("run-1")
+    assert row is not None
+    assert (row.status, row.published) == ("FAILED", "no")
 
 
 def test_an_infrastructure_error_is_tried_again_twice_and_no_more(machine: Any) -> None:
@@ -292,6 +316,9 @@ def test_a_rerun_runs_a_published_batch_again_from_the_stage_asked_for(machine: 
     execution = executions.start_rerun(client, arn, "airports", request)
     assert machine.ended(execution)["status"] == "SUCCEEDED"
     assert machine.runs == ["dq_check", "publish"]
+    planned = machine.environment.plan_uri("airports", execution.rpartition(":")[2])
+    plans = [RunPlan.model_validate_json(storage.read_text(uri)) for uri in (plan_uri, planned)]
+    assert plans[1].due_at == plans[0].triggered_at < plans[1].triggered_at
 
 
 def test_an_aborted_execution_is_swept_once(machine: Any) -> None:

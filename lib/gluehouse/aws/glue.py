@@ -97,6 +97,7 @@ def _run(stage: Stage, given: dict[str, str]) -> None:
             dpus=float(given.get("dpus", 1)),
             metrics=MetricsFolder(environment.metrics, plan.pipeline),
             salt=partial(read_salt, environment.salt_secret),
+            verdict=lambda: _verdict(environment.manifest_uri(plan.pipeline, plan.run_id, "validate")),
         )
 
         def record(manifest: Manifest) -> None:
@@ -108,6 +109,15 @@ def _run(stage: Stage, given: dict[str, str]) -> None:
             )
 
         run_fused(context, record) if stage == "fused" else run_stage(context, stage, record)
+
+
+def _verdict(uri: str) -> Manifest | None:
+    """The manifest of stage 3; None before it has ended, as where publish is debugged alone."""
+    try:
+        text = storage.read_text(uri)
+    except ConfigError:
+        return None
+    return Manifest.model_validate_json(text)
 
 
 def _read(model: Any, uri: str) -> Any:

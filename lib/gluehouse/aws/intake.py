@@ -38,6 +38,7 @@ class Delivery:
     from_stage: FromStage = "ingest"
     again: bool = False
     allow_mass_delete: bool = False
+    first_triggered_at: datetime | None = None
 
     @property
     def batch_id(self) -> str:
@@ -158,7 +159,7 @@ def _as_planned(request: RerunRequest) -> Delivery:
             "Start its pipeline by the event or the schedule.",
         ) from error
     _refuse_unless_passed(request, plan)
-    return Delivery(plan.pipeline, plan.objects, request.from_stage, True, request.allow_mass_delete)
+    return Delivery(plan.pipeline, plan.objects, request.from_stage, True, request.allow_mass_delete, plan.due_at)
 
 
 def _refuse_unless_passed(request: RerunRequest, plan: RunPlan) -> None:
@@ -194,4 +195,5 @@ def _plan(delivery: Delivery, entry: PipelineEntry, pipeline: CompiledPipeline, 
         tables=pipeline.spec.tables,
         sql_uri=admission.sql_uri_of(entry, pipeline.spec.process.sql),
         triggered_at=now,
+        first_triggered_at=delivery.first_triggered_at,
     )

@@ -16,7 +16,7 @@ from gluehouse.errors import ConfigError
 from gluehouse.spec.environment import Environment
 from gluehouse.spec.failure import Failure
 from gluehouse.spec.ledger import UNPLANNED, LedgerRow, Published
-from gluehouse.spec.notice import Notice, RunRef, failure_notice, success_notice
+from gluehouse.spec.notice import Look, Notice, RunRef, failure_notice, success_notice
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,11 @@ class Recorder:
             "ended_at": now.isoformat(),
         }
         self._write(run, outcome)
-        return failure_notice(run, failure, published)
+        look = Look(
+            processed=self.environment.processed_uri(run.pipeline, run.batch_id),
+            quarantine=f"{self.environment.quarantine}/{run.pipeline}",
+        )
+        return failure_notice(run, failure, published, look)
 
     def unsent(self, run: RunRef, unsent: str) -> None:
         """Remember a notice that was not sent, and raise the alarm by a metric in the log (CloudWatch EMF)."""

@@ -6,6 +6,7 @@ Glue 5.1 has no YAML parser, and what runs should be exactly what was checked: t
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from gluehouse.cli.documents import Problem, problem_within, read, refuse
+from gluehouse.spec.check import AUDIT_NAME
 from gluehouse.spec.contract import Contract
 from gluehouse.spec.dqdl.judge import judge
 from gluehouse.spec.pipeline import CompiledPipeline, PipelineSpec
+from gluehouse.spec.select import fault_of
 
 Overrides = Mapping[str, Mapping[str, Any]]
 
@@ -93,6 +96,8 @@ def _compile(
             sql[spec.process.sql] = path.read_text(encoding="utf-8")
         else:
             problems.append(Problem(file, 1, "process.sql", f"names {path.relative_to(root)}, which is no file"))
+    audits, wrong = _audits(root / "sql" / spec.pipeline / "audits")
+    problems += wrong
     output = contracts.get(spec.output_contract or spec.contract)
     if output is not None:
         problems += _wrong_rules(file, spec, output)
@@ -105,6 +110,7 @@ def _compile(
             contract=contracts[spec.contract],
             output_contract=contracts[spec.output_contract or spec.contract],
             sql=sql,
+            audits=audits,
         )
     except ValidationError as error:
         return [Problem(file, 1, "", found["msg"].removeprefix("Value error, ")) for found in error.errors()]
@@ -118,6 +124,17 @@ def _wrong_rules(file: Path, spec: PipelineSpec, contract: Contract) -> list[Pro
         for severity in ("rules", "warn")
         if (text := getattr(spec.quality, severity)) is not None
         for fault in judge(text, contract)
+    ]
+
+
+def _audits(folder: Path) -> tuple[dict[str, str], list[Problem]]:
+    """The audits of a pipeline by their file's name, and what is wrong in those that are no query."""
+    texts = {file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.sql"))}
+    faults = {name: fault for name, text in texts.items() if (fault := fault_of(text)) is not None}
+    misnamed = [name for name in texts if not re.match(AUDIT_NAME, name)]
+    return texts, [
+        *(Problem(folder / name, line, "the audit", told) for name, (line, told) in faults.items()),
+        *(Problem(folder / name, 1, "", "is named otherwise than small_letters.sql") for name in misnamed),
     ]
 
 

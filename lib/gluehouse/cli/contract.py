@@ -142,8 +142,12 @@ def _consumer(root: Path, file: Path) -> Consumer | list[Problem]:
         if isinstance(contract, list):
             return contract
         found.append(contract)
-    sql = {path.name: path.read_text(encoding="utf-8") for path in sorted((root / "sql" / spec.pipeline).glob("*.sql"))}
-    return Consumer(spec=spec, sql=sql, input=found[0], output=found[1])
+    sql, audits = (_texts(root / "sql" / spec.pipeline / folder) for folder in (".", "audits"))
+    return Consumer(spec=spec, sql=sql, audits=audits, input=found[0], output=found[1])
+
+
+def _texts(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.sql"))}
 
 
 def _report(old: Contract, new: Contract, found: Collection[Change]) -> Iterator[str]:

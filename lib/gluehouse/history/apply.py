@@ -17,6 +17,7 @@ from gluehouse.history.delta import MANY_BATCHES, OLD_TIMES, DeltaLocation, Tabl
 from gluehouse.history.events import undecided_rows
 from gluehouse.history.lock import LockPort, lock_of
 from gluehouse.history.memory import SUFFIX, Memory, app_id
+from gluehouse.history.reconcile import refuse_broken
 from gluehouse.history.result import HistoryResult, Snapshot
 from gluehouse.history.scope import Scope
 from gluehouse.history.session import options, quick
@@ -41,15 +42,18 @@ def apply_batch(
     lock: LockPort | None = None,
     allow_mass_delete: bool = False,
     app: str = "gluehouse",
+    reconcile: bool = False,
 ) -> HistoryResult:
     """Apply a batch of events (or, with ``deletes: absence``, one full snapshot) to the Delta table at ``location``.
 
     The history table gets at most one commit, as the Delta transaction ``app/batch_id``; its companion ``__memory``
-    gets one before it. A batch that was applied before changes nothing.
+    gets one before it. A batch that was applied before changes nothing. ``reconcile``: what is to be written is held
+    against what was planned, and against the invariants of the keys that it touches, before anything is committed.
 
     Raises ConfigError (GH14xx: the spec does not fit the batch; GH1410: an ``s3://`` table without a lock),
     HistoryRefused (GH4001 breaker, GH4002 second snapshot, GH4003 empty, GH4004 incomplete, GH4005 several times,
-    GH4101 type change), LockError (GH6001 held, GH6002 lost). Nothing is changed then.
+    GH4101 type change), QualityError (GH3002: the change set is broken), LockError (GH6001 held, GH6002 lost).
+    Nothing is changed then.
     """
     location = location.rstrip("/")
     with nullcontext(lock) if lock is not None else lock_of(location) as held:
@@ -58,7 +62,7 @@ def apply_batch(
         if _LOCAL_TIME.search(batch.schema.json()):
             for path in (location, location + SUFFIX):
                 allow_local_times(DeltaLocation(spark, path))
-        target = Target(spark, location, batch_id, held, app)
+        target = Target(spark, location, batch_id, held, app, reconcile)
         changes = plan(
             target.current(),
             batch,
@@ -79,9 +83,16 @@ class Target:
     """A Delta history table and its memory, as they are when this is made, for one batch under the table's lock."""
 
     def __init__(
-        self, spark: SparkSession, location: str, batch_id: str, lock: LockPort, app: str = "gluehouse"
+        self,
+        spark: SparkSession,
+        location: str,
+        batch_id: str,
+        lock: LockPort,
+        app: str = "gluehouse",
+        reconcile: bool = False,
     ) -> None:
         self.spark, self.location, self.batch_id, self.lock = spark, location.rstrip("/"), batch_id, lock
+        self.reconcile = reconcile
         self.table = DeltaLocation(spark, self.location)
         self.state: TableState = self.table.state()
         if self.state.version is not None:
@@ -143,6 +154,8 @@ def _apply(target: Target, changes: ChangeSet) -> HistoryResult:
     if changes.rows is None:
         return _with_rejected(replace(found, why=scope.nothing_new), changes, None, 0)
     rows, counts = _computed(target, changes, changes.rows)
+    if target.reconcile:
+        refuse_broken(rows, layout, counts)
     undecided = _lasting(undecided_rows(changes.batch, rows, layout), scope) if counts["undecided"] else None
     found = replace(found, unchanged=scope.same + counts["confirmed"])
     found = _with_rejected(found, changes, undecided, counts["undecided"])

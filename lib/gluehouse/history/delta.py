@@ -102,6 +102,10 @@ class DeltaLocation:
         named = str(self.snapshot.protocol().readerAndWriterFeatureNames().mkString(","))
         return {name for name in named.split(",") if name}
 
+    def partition_columns(self) -> tuple[str, ...]:
+        columns = self.snapshot.metadata().partitionColumns()
+        return tuple(str(columns.apply(at)) for at in range(int(columns.size())))
+
     def partition_values(self, column: str) -> list[str]:
         """One value of a partition column for each data file; read from the checksum where it lists the files."""
         snapshot = self.snapshot

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,6 +24,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from gluehouse.errors import QualityError
 from gluehouse.history.delta import DeltaLocation, conflict_is_loss, other_version
 from gluehouse.history.session import PYTHON_UTILS, java_class, options
 
@@ -54,6 +55,7 @@ class FileCommit:
         self.table, self.spark, self.before = table, table.spark, before
         self._actions: list[Any] = []
         self._told = (0, 0, 0)
+        self.added: list[Any] = []
 
     @cached_property
     def _transaction(self) -> Any:
@@ -78,12 +80,12 @@ class FileCommit:
             and properties.get("delta.columnMapping.mode", "none") == "none"
         )
 
-    def create(self, rows: DataFrame, partition_by: str, properties: dict[str, str] | None = None) -> None:
+    def create(self, rows: DataFrame, partition_by: Sequence[str], properties: dict[str, str] | None = None) -> None:
         """Make the table, with the columns of ``rows``; before anything is written."""
         was = self._transaction.metadata()
         told = self._scala_map(properties or {})
         self._transaction.updateMetadata(
-            _described(was, self._schema(rows), self.table.seq([partition_by]), told), False
+            _described(was, self._schema(rows), self.table.seq(list(partition_by)), told), False
         )
 
     def add_columns(self, rows: DataFrame) -> None:
@@ -150,19 +152,48 @@ class FileCommit:
             written = self._transaction.writeFiles(rows._jdf)
         added = [written.apply(at) for at in range(int(written.size()))]
         self._actions += added
+        self.added += added
         self._told = (sum(_rows_of(entry) for entry in added), 0, 0)
+
+    def expect(self, rows: int, where: str) -> None:
+        """Hold the rows that Delta counted in the files written against those that there should be. No job is run; of
+        a table whose statistics are switched off nothing is told. Raises QualityError GH3002."""
+        counted = [_rows_of(entry) for entry in self.added]
+        if all(one >= 0 for one in counted) and sum(counted) != rows:
+            raise QualityError(
+                "GH3002",
+                f"found {sum(counted)} rows in the files written for {where}, expected {rows}. Nothing was committed.",
+                "Run the batch again; where that fails too, report a defect with the run's log.",
+            )
+
+    def partitioned_by(self) -> set[str]:
+        """The partition columns that the table will have."""
+        columns = self._transaction.metadata().partitionColumns()
+        return {str(columns.apply(at)) for at in range(int(columns.size()))}
+
+    def files_added(self) -> list[str]:
+        """The paths of the files written."""
+        place = self._class(DELTA + "util.DeltaFileOperations")
+        return [str(place.absolutePath(str(self.table.log.dataPath().toString()), one.path())) for one in self.added]
 
     def tell(self, inserted: int, updated: int, deleted: int) -> None:
         """The numbers that ``DESCRIBE HISTORY`` shows, where they are not just the rows written."""
         self._told = inserted, updated, deleted
 
-    def commit(self, check: Callable[[], None], transaction: str | None = None, number: int = 1) -> None:
+    def commit(
+        self, check: Callable[[], None], transaction: str | None = None, number: int = 1, mode: str | None = None
+    ) -> None:
         """Commit all of it, as the Delta transaction of that name and number; ``check`` speaks immediately before.
+        ``mode``: Append or Overwrite, where the table's log shall tell of a write; else it tells of a MERGE.
 
         Raises TableLockLost GH6002 where another writer committed since ``before``.
         """
         option, nothing = self._class("scala.Option"), self.table.seq([])
-        merge = self._class(DELTA + "DeltaOperations$Merge")(*[option.empty()] * 4, nothing, nothing, nothing)
+        if mode is None:
+            told = self._class(DELTA + "DeltaOperations$Merge")(*[option.empty()] * 4, nothing, nothing, nothing)
+        else:
+            saving = self._class(SQL + "SaveMode").valueOf(mode)
+            told = self._class(DELTA + "DeltaOperations$Write")(saving, *[option.empty()] * 3)
         actions = self._actions
         if transaction is not None:
             now = option.apply(int(time.time() * 1000))
@@ -172,7 +203,7 @@ class FileCommit:
         self._transaction.registerSQLMetrics(self.spark._jsparkSession, self._metrics())
         check()
         with conflict_is_loss():
-            self._transaction.commit(sequence, merge)
+            self._transaction.commit(sequence, told)
 
     def _schema(self, rows: DataFrame) -> dict[str, Any]:
         """A frame's schema as Delta writes it down: nothing is required, nor told by another Delta table."""

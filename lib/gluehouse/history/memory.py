@@ -82,7 +82,7 @@ class Memory:
         """
         commit = FileCommit(self.table, self.state.version)
         if self.state.version is None:
-            commit.create(rows, "kind")
+            commit.create(rows, ["kind"])
         elif self._is_narrower(layout):
             before = self.stored()
             if before is not None:

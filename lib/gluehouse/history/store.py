@@ -108,6 +108,9 @@ def _by_files(write: Write, commit: FileCommit) -> tuple[str, str]:
         commit.drop(files)
         commit.add(_staying(write, commit, files, rows).unionByName(fresh))
         strategy, why = "rewrite_files", f"{changed} rows in {len(files)} files change"
+    if counted:
+        staying = there - changed if strategy == "rewrite_files" else 0
+        commit.expect(counts["inserted"] + counts["updated"] + write.unknown + staying, "changed versions")
     commit.tell(counts["inserted"], counts["updated"], counts["deleted"])
     commit.commit(write.check, write.transaction)
     return strategy, why
@@ -204,13 +207,14 @@ def _append(write: Write) -> None:
     commit = FileCommit(write.table, write.before)
     if write.before is None:
         wanted = {DELETION_VECTORS: "true"} if write.layout.spec.deletion_vectors else {}
-        commit.create(rows, "is_current", wanted)
+        commit.create(rows, ["is_current"], wanted)
     elif commit.fits():
         commit.add_columns(_added(write, rows))
     else:
         _append_by_writer(write, rows)
         return
     commit.add(rows)
+    commit.expect(write.counts["inserted"] + write.unknown, "new versions")
     commit.tell(write.counts["inserted"], 0, 0)
     commit.commit(write.check, write.transaction)
 

@@ -9,9 +9,14 @@ from gluehouse.spec.manifest import RuleReport
 
 
 def measured(
-    rows: int, quarantined: int, null_shares: Mapping[str, float | None], judged: Iterable[RuleReport]
+    rows: int,
+    quarantined: int,
+    null_shares: Mapping[str, float | None],
+    judged: Iterable[RuleReport],
+    checked: Iterable[RuleReport] = (),
 ) -> dict[str, float | None]:
-    """``rows``, ``quarantined``, ``quarantined_share``, ``null_share(COLUMN)``, and those of rules by PyDeequ's names.
+    """``rows``, ``quarantined``, ``quarantined_share``, ``null_share(COLUMN)``, those of rules by PyDeequ's names, and
+    what checks found by the checks' names.
 
     Two rules that differ in their ``where`` measure under one name: where they disagree the metric is None.
     """
@@ -22,6 +27,7 @@ def measured(
         "quarantined_share": quarantined / whole if whole else None,
         **{f"null_share({column})": share for column, share in null_shares.items()},
         **_of_rules(judged),
+        **{report.rule: report.metrics.get("found") for report in checked},
     }
 
 

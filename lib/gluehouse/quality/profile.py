@@ -1,8 +1,11 @@
-"""Record count and share of NULLs of every column, in one pass."""
+"""Record count, share of NULLs of every column, and whatever else a pipeline asks of its rows, in one pass."""
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from collections.abc import Mapping
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from gluehouse.frames.rules import quoted
@@ -10,10 +13,15 @@ from gluehouse.spec.contract import Contract
 from gluehouse.spec.manifest import RuleReport
 
 
-def profile(frame: DataFrame, contract: Contract) -> tuple[int, tuple[RuleReport, ...]]:
-    """The row count and one report a column: a column that the contract calls not nullable must be complete."""
+def profile(
+    frame: DataFrame, contract: Contract, more: Mapping[str, Column] | None = None
+) -> tuple[int, tuple[RuleReport, ...], dict[str, Any]]:
+    """The row count; one report a column: a column that the contract calls not nullable must be complete; and the
+    values of ``more``, which are aggregates, under their names."""
+    asked = dict(more or {})
     nulls = [F.count_if(quoted(name).isNull()).alias(f"n{place}") for place, name in enumerate(contract.column_names)]
-    counted = frame.agg(F.count(F.lit(1)).alias("rows"), *nulls).collect()[0]
+    others = [column.alias(f"m{place}") for place, column in enumerate(asked.values())]
+    counted = frame.agg(F.count(F.lit(1)).alias("rows"), *nulls, *others).collect()[0]
     rows = int(counted["rows"])
     reports = []
     for place, column in enumerate(contract.columns):
@@ -28,4 +36,4 @@ def profile(frame: DataFrame, contract: Contract) -> tuple[int, tuple[RuleReport
                 reason=f"{share:.2%} of {column.name} is NULL, but the contract says not nullable" if broken else "",
             )
         )
-    return rows, tuple(reports)
+    return rows, tuple(reports), {name: counted[f"m{place}"] for place, name in enumerate(asked)}

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from gluehouse.spec.contract import Contract
+from gluehouse.spec.judgeable import checked_columns
 from gluehouse.spec.model import Spec
 from gluehouse.spec.pipeline import PipelineSpec, TransformStep
 from gluehouse.spec.row_rule import Reference
@@ -23,10 +24,11 @@ _SQL_NOISE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^'\\]|\\.|'')*'", re.S)
 
 
 class Consumer(Spec):
-    """A pipeline with its SQL (file to text), the contract of its input and, where it has one, that of its output."""
+    """A pipeline with its SQL and audits (file to text), the contract of its input and, if it has one, its output's."""
 
     spec: PipelineSpec
     sql: Mapping[str, str] = {}
+    audits: Mapping[str, str] = {}
     output: Contract | None = None
     input: Contract | None = None
 
@@ -93,6 +95,12 @@ def _as_output(column: str, consumer: Consumer) -> Iterator[Use]:
             yield Use(column=column, kind="rule", where=f"{file}: quality.{severity}")
         elif any(names_column(text, column) for text in quoted):
             yield Use(column=column, kind="text", where=f"{file}: quality.{severity}")
+    for key, columns in checked_columns(spec.quality):
+        if column in columns:
+            yield Use(column=column, kind="rule", where=f"{file}: quality.{key}")
+    for name, text in consumer.audits.items():
+        if names_column(text, column):
+            yield Use(column=column, kind="sql", where=f"sql/{spec.pipeline}/audits/{name}")
     for target in spec.publish:
         if column in target.partition_by:
             yield Use(column=column, kind="partition", where=f"{file}: publish {target.table} partition_by")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from gluehouse.spec.duration import Duration
+
 RESULT_COLUMNS = ("effective_from", "effective_to", "is_current", "batch_id", "loaded_at")
-_DURATION = re.compile(r"P(?=.)(?:(\d+)W)?(?:(\d+)D)?(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 
 
 class _Frozen(BaseModel):
@@ -74,7 +73,7 @@ class HistorySpec(_Frozen):
     ignore_nulls: bool = False
     tie_breaker: str | None = None
     surrogate_key: SurrogateKey | None = None
-    lateness: timedelta | None = Field(default=None, ge=timedelta(0))
+    lateness: Duration | None = None
     breaker: Breaker = Breaker()
     deletion_vectors: bool = False
 
@@ -92,17 +91,6 @@ class HistorySpec(_Frozen):
     @classmethod
     def _one_name_is_short_for_a_list_of_one(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
-
-    @field_validator("lateness", mode="before")
-    @classmethod
-    def _a_duration_is_iso_8601_in_weeks_or_less(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        found = _DURATION.fullmatch(value)
-        if not found:
-            raise ValueError(f"{value!r} is not a duration like P30D or PT12H (no months, no years)")
-        weeks, days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-        return timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> HistorySpec:

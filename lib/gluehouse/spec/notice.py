@@ -35,7 +35,44 @@ class Notice(BaseModel):
     detail: dict[str, Any]
 
 
-def failure_notice(run: RunRef, failure: Failure, published: Published) -> Notice:
+class Look(BaseModel):
+    """Where the rows behind a failure lie: URIs of the zones that this batch has a folder in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    processed: str
+    quarantine: str
+
+
+def ways_to_look(run: RunRef, failure: Failure, look: Look | None) -> list[str]:
+    """How to see the rules and the rows, where a stage's gate stopped the run; nothing for other failures.
+
+    Rules, values found and values expected are in the failure's message; here are the report with all of them, the
+    rows that were judged, and those that were set aside.
+    """
+    stage = _stage_of(failure)
+    if look is None or stage is None or not run.batch_id:
+        return []
+    judged = [f"Rows that were judged (Parquet): {look.processed}"] if stage in ("validate", "publish") else []
+    return [
+        f"Report: {run.where}/{stage}.json",
+        *judged,
+        f"Rows set aside, if any: gluehouse quarantine show {run.batch_id} --stack gluehouse-{run.environment}",
+        f"  or their Parquet: {look.quarantine}/stage=*/batch_id={run.batch_id}",
+    ]
+
+
+def _stage_of(failure: Failure) -> str | None:
+    """The stage whose data were refused, whether it ran by itself or with the others."""
+    if failure.state in ("ingest", "process", "validate", "publish"):
+        return failure.state
+    if failure.state != "fused":
+        return None
+    by_family = {"GH2": "ingest", "GH3": "validate" if failure.code == "GH3001" else "publish", "GH4": "publish"}
+    return by_family.get(failure.code[:3])
+
+
+def failure_notice(run: RunRef, failure: Failure, published: Published, look: Look | None = None) -> Notice:
     said = {
         "yes": "was published",
         "no": "Nothing was published",
@@ -49,6 +86,7 @@ def failure_notice(run: RunRef, failure: Failure, published: Published) -> Notic
         f"Failed in: {failure.state}",
         f"Published: {published} ({said[published]})" if published != "yes" else "Published: yes, before the failure",
         *_where(run, failure.log),
+        *ways_to_look(run, failure, look),
     ]
     detail = {
         **run.model_dump(), "stage": failure.state, "code": failure.code, "message": failure.message,

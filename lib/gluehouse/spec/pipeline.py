@@ -9,11 +9,13 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from gluehouse.errors import InputError
 from gluehouse.spec.anomaly import MEASURED_BY_A_RULE, AnomalyRule
+from gluehouse.spec.check import Audit, DriftCheck, FreshnessCheck, Reconcile, ReferenceCheck
 from gluehouse.spec.cleanse import Cleanse, unfit
 from gluehouse.spec.contract import CONTRACT_NAME, Contract
 from gluehouse.spec.delivered import differences, refuse, unmet
 from gluehouse.spec.formats import FORMATS
 from gluehouse.spec.history import HistorySpec
+from gluehouse.spec.judgeable import unjudgeable
 from gluehouse.spec.model import Spec
 from gluehouse.spec.plan import Engine, Execution
 from gluehouse.spec.protect import Mask
@@ -81,12 +83,19 @@ class Process(Spec):
 
 
 class Quality(Spec):
-    """The dataset rules of the gate (DQDL), which stop publishing, those that only warn, and rules of anomaly."""
+    """The dataset rules of the gate (DQDL), which stop publishing, those that only warn, and what DQDL cannot say."""
 
     rules: str | None = Field(default=None, description="DQDL: Rules = [ … ]; a failing rule blocks publishing")
     warn: str | None = Field(default=None, description="DQDL: Rules = [ … ]; a failing rule is reported only")
     anomaly: tuple[AnomalyRule, ...] = Field(
         default=(), description="Metrics of the run against the median and the spread of earlier published runs"
+    )
+    drift: DriftCheck | None = Field(default=None, description="Columns and types against the last published run")
+    reconcile: Reconcile | None = Field(default=None, description="Rows, sums and keys against what was staged")
+    freshness: tuple[FreshnessCheck, ...] = ()
+    references: tuple[ReferenceCheck, ...] = Field(default=(), description="Columns that name rows of other tables")
+    audits: tuple[Audit, ...] = Field(
+        default=(), description="Files of sql/<pipeline>/audits that do not stop at the first row"
     )
 
     @model_validator(mode="after")
@@ -176,6 +185,7 @@ class CompiledPipeline(Spec):
     contract: Contract
     output_contract: Contract
     sql: dict[str, str] = Field(default_factory=dict, description="File name -> text")
+    audits: dict[str, str] = Field(default_factory=dict, description="File name in audits/ -> text")
     hash: str = ""
 
     @model_validator(mode="after")
@@ -195,6 +205,13 @@ class CompiledPipeline(Spec):
         if lost:
             had = list(self.output_contract.column_names)
             raise ValueError(f"history needs {lost}, but {self.output_contract.contract} has {had}")
+        return self
+
+    @model_validator(mode="after")
+    def _the_checks_can_be_judged(self) -> CompiledPipeline:
+        found = list(unjudgeable(self.spec, self.contract, self.output_contract, self.audits))
+        if found:
+            raise ValueError("; ".join(f"{key} {message}" for key, message in found))
         return self
 
     @model_validator(mode="after")

@@ -41,7 +41,13 @@ class RunPlan(BaseModel):
     tables: tuple[str, ...] = ()
     sql_uri: str | None = None
     triggered_at: datetime
+    first_triggered_at: datetime | None = None
     allow_mass_delete: bool = False
+
+    @property
+    def due_at(self) -> datetime:
+        """When the batch was first asked for: a rerun is as fresh as the run that it repeats."""
+        return self.first_triggered_at or self.triggered_at
 
     def to_json(self) -> str:
         return self.model_dump_json(indent=1)

@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from gluehouse.history import LockPort
 from gluehouse.spec.environment import Environment
+from gluehouse.spec.manifest import Manifest
 from gluehouse.spec.metrics import RunMetrics
 from gluehouse.spec.pipeline import CompiledPipeline
 from gluehouse.spec.plan import ObjectRef, RunPlan
@@ -43,7 +44,8 @@ class StageContext:
     ``look_up`` answers a delivered object as it is now (None: gone), where it can change under the run;
     ``sql`` is the text of the plan's SQL file; ``dpus`` is what the job run was given, for the cost estimate;
     ``metrics`` remembers what runs measured (None: nothing is remembered); ``salt`` reads the secret of hashes and
-    tokens, and is called only where a contract has some."""
+    tokens, and is called only where a contract has some; ``verdict`` answers the manifest of the
+    run's stage 3 (None: there is none, where a stage is debugged alone)."""
 
     spark: SparkSession
     plan: RunPlan
@@ -56,6 +58,7 @@ class StageContext:
     dpus: float = 1.0
     metrics: Metrics | None = None
     salt: Callable[[], SecretBytes] | None = None
+    verdict: Callable[[], Manifest | None] | None = None
 
     def table_location(self, table: str) -> str:
         return self.environment.table_uri(*table.split("."))

@@ -12,22 +12,26 @@ from gluehouse.spec.manifest import Counts, RuleReport
 from gluehouse.spec.pipeline import DeltaTarget
 from gluehouse.stages import zones
 from gluehouse.stages.context import StageContext
+from gluehouse.stages.judged import judged_by_the_gate
 from gluehouse.stages.report import Report
 from gluehouse.targets import delta
+from gluehouse.targets.reconcile import Judged
 
 
 def run(context: StageContext) -> Report:
     """Publish a batch that the gate let through, target by target.
 
     A target that refuses the batch is the report's problem. The targets before it keep what they committed, which
-    the report says; a rerun finds their transactions there and goes on with the rest.
+    the report says; a rerun finds their transactions there and goes on with the rest. What is not what the gate judged
+    is refused before its commit, GH3002 and GH3003.
     """
+    judged = judged_by_the_gate(context)
     processed = zones.read_processed(context)
     published: list[delta.Published] = []
     problem = None
     for target in context.pipeline.spec.publish:
         try:
-            published.append(_publish(context, target, processed))
+            published.append(_publish(context, target, processed, judged))
         except DataError as refusal:
             problem = refusal
             break
@@ -52,11 +56,13 @@ def _warning(text: str) -> RuleReport:
     return RuleReport(rule="history", outcome="failed", severity="warn", reason=text)
 
 
-def _publish(context: StageContext, target: DeltaTarget, processed: DataFrame) -> delta.Published:
+def _publish(
+    context: StageContext, target: DeltaTarget, processed: DataFrame, judged: Judged | None
+) -> delta.Published:
     location, lock = context.table_location(target.table), context.lock_for(target.table)
     history, batch_id = context.pipeline.spec.history, context.plan.batch_id
     if history is None:
-        published = delta.publish_plain(context.spark, target, location, processed, batch_id, lock)
+        published = delta.publish_plain(context.spark, target, location, processed, batch_id, lock, judged)
     else:
         published = delta.publish_history(
             context.spark,
@@ -68,6 +74,7 @@ def _publish(context: StageContext, target: DeltaTarget, processed: DataFrame) -
             _snapshot(context),
             lock,
             context.plan.allow_mass_delete,
+            judged,
         )
     if context.catalog is not None:
         table = context.spark.read.format("delta").load(location)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from gluehouse import __version__
@@ -46,12 +47,16 @@ def run_fused(context: StageContext, record: Record) -> Manifest:
     started, clock = datetime.now(UTC), time.monotonic()
     done: list[Manifest] = []
     for stage in _from(context.plan.from_stage):
-        done.append(run_stage(context, stage, record))
+        done.append(run_stage(replace(context, verdict=_verdict(done)), stage, record))
         if done[-1].outcome == "failed":
             break
     manifest = _joined(context, done, started, time.monotonic() - clock)
     record(manifest)
     return manifest
+
+
+def _verdict(done: list[Manifest]) -> Callable[[], Manifest | None]:
+    return lambda: next((manifest for manifest in done if manifest.stage == "validate"), None)
 
 
 def _from(stage: FromStage) -> list[Stage]:

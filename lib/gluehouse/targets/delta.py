@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
 from gluehouse.history import LockPort, Snapshot, apply_batch
+from gluehouse.history.delta import DeltaLocation
+from gluehouse.history.file_commit import FileCommit
 from gluehouse.spec.history import HistorySpec
 from gluehouse.spec.manifest import TableReport
 from gluehouse.spec.pipeline import DeltaTarget
+from gluehouse.targets.reconcile import Judged, reconcile_files, reconcile_rows
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,14 @@ def publish_history(
     snapshot: Snapshot | None,
     lock: LockPort,
     allow_mass_delete: bool = False,
+    judged: Judged | None = None,
 ) -> Published:
-    """Merge a batch into a history table, in one commit of it; a batch that it already has changes nothing."""
+    """Merge a batch into a history table, in one commit of it; a batch that it already has changes nothing.
+
+    Raises QualityError GH3002 where the batch is not what the gate ``judged``, or the engine's change set is not what
+    it planned: nothing is visible then.
+    """
+    reconcile_rows(batch, target.table, judged)
     result = apply_batch(
         spark,
         location,
@@ -43,6 +51,7 @@ def publish_history(
         snapshot=snapshot,
         lock=lock,
         allow_mass_delete=allow_mass_delete,
+        reconcile=True,
     )
     report = TableReport(
         table=target.table,
@@ -59,28 +68,55 @@ def publish_history(
 
 
 def publish_plain(
-    spark: SparkSession, target: DeltaTarget, location: str, batch: DataFrame, batch_id: str, lock: LockPort
+    spark: SparkSession,
+    target: DeltaTarget,
+    location: str,
+    batch: DataFrame,
+    batch_id: str,
+    lock: LockPort,
+    judged: Judged | None = None,
 ) -> Published:
-    """Replace or extend a table without history. Delta skips the write where the batch's transaction is there."""
-    before = version(spark, location)
-    lock.check()
-    writer = (
-        batch.write.format("delta")
-        .mode(target.mode)
-        .option("txnAppId", f"{target.table}/{batch_id}")
-        .option("txnVersion", 1)
-    )
+    """Replace or extend a table without history, in one commit of it; a batch that it already has changes nothing.
+
+    The files are written first, then held against what the gate ``judged``, and only then committed. Raises
+    QualityError GH3002 where they differ: nothing is visible then.
+    """
+    table = DeltaLocation(spark, location)
+    state, transaction = table.state(), f"{target.table}/{batch_id}"
+    report = TableReport(table=target.table, strategy=target.mode, version_before=state.version)
+    if transaction in state.transactions:
+        return Published(report.model_copy(update={"version_after": state.version}))
+    commit = FileCommit(table, state.version)
+    if state.version is None or (commit.fits() and _has_its_form(table, target, batch)):
+        _write_files(commit, target, batch, state.version is None)
+        reconcile_files(spark, commit, batch, target.table, judged)
+        commit.commit(lock.check, transaction, mode=target.mode.capitalize())
+    else:
+        # Delta's own writer knows the features that such a commit would have to keep up: it is asked beforehand.
+        reconcile_rows(batch, target.table, judged)
+        lock.check()
+        _write_by_delta(target, location, batch, transaction)
+    return Published(report.model_copy(update={"version_after": table.version()}))
+
+
+def _has_its_form(table: DeltaLocation, target: DeltaTarget, batch: DataFrame) -> bool:
+    """Whether the table is partitioned as the target says, and an append brings just its columns."""
+    same = [(f.name, f.dataType) for f in table.schema()] == [(f.name, f.dataType) for f in batch.schema]
+    return table.partition_columns() == target.partition_by and (same or target.mode == "overwrite")
+
+
+def _write_files(commit: FileCommit, target: DeltaTarget, batch: DataFrame, new: bool) -> None:
+    if new:
+        commit.create(batch, target.partition_by)
+    elif target.mode == "overwrite":
+        commit.replace_all(batch)
+    commit.add(batch)
+
+
+def _write_by_delta(target: DeltaTarget, location: str, batch: DataFrame, transaction: str) -> None:
+    writer = batch.write.format("delta").mode(target.mode).option("txnAppId", transaction).option("txnVersion", 1)
     if target.mode == "overwrite":
         writer = writer.option("overwriteSchema", "true")
     if target.partition_by:
         writer = writer.partitionBy(*target.partition_by)
     writer.save(location)
-    after = version(spark, location)
-    return Published(TableReport(table=target.table, strategy=target.mode, version_before=before, version_after=after))
-
-
-def version(spark: SparkSession, location: str) -> int | None:
-    """The table's newest commit number, or None where no table is."""
-    if not DeltaTable.isDeltaTable(spark, location):
-        return None
-    return int(DeltaTable.forPath(spark, location).history(1).select("version").collect()[0][0])
