@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -41,11 +42,15 @@ def apply_batch(
     lock: LockPort | None = None,
     allow_mass_delete: bool = False,
     app: str = "gluehouse",
+    replays: Sequence[str] = (),
 ) -> HistoryResult:
     """Apply a batch of events (or, with ``deletes: absence``, one full snapshot) to the Delta table at ``location``.
 
     The history table gets at most one commit, as the Delta transaction ``app/batch_id``; its companion ``__memory``
     gets one before it. A batch that was applied before changes nothing.
+
+    ``replays``: the ids of the batches that had this very delivery with fewer of its rows, the first of them first: rows
+    that they had are no second telling, and it comes as late as the first did.
 
     Raises ConfigError (GH14xx: the spec does not fit the batch; GH1410: an ``s3://`` table without a lock),
     HistoryRefused (GH4001 breaker, GH4002 second snapshot, GH4003 empty, GH4004 incomplete, GH4005 several times,
@@ -58,7 +63,7 @@ def apply_batch(
         if _LOCAL_TIME.search(batch.schema.json()):
             for path in (location, location + SUFFIX):
                 allow_local_times(DeltaLocation(spark, path))
-        target = Target(spark, location, batch_id, held, app)
+        target = Target(spark, location, batch_id, held, app, replays)
         changes = plan(
             target.current(),
             batch,
@@ -79,7 +84,13 @@ class Target:
     """A Delta history table and its memory, as they are when this is made, for one batch under the table's lock."""
 
     def __init__(
-        self, spark: SparkSession, location: str, batch_id: str, lock: LockPort, app: str = "gluehouse"
+        self,
+        spark: SparkSession,
+        location: str,
+        batch_id: str,
+        lock: LockPort,
+        app: str = "gluehouse",
+        replays: Sequence[str] = (),
     ) -> None:
         self.spark, self.location, self.batch_id, self.lock = spark, location.rstrip("/"), batch_id, lock
         self.table = DeltaLocation(spark, self.location)
@@ -88,7 +99,11 @@ class Target:
             _refuse_forgetting(self.table.properties())
         self.memory = Memory(spark, self.location, self.state.transactions)
         self.transaction = app_id(app, batch_id)
-        self.repeated = self.transaction in self.state.transactions or self.memory.has_alone(self.transaction)
+        self.repeated = self._has(self.transaction)
+        self.replayed = tuple(name for batch in replays if self._has(name := app_id(app, batch)))
+
+    def _has(self, transaction: str) -> bool:
+        return transaction in self.state.transactions or self.memory.has_alone(transaction)
 
     def check(self) -> None:
         """Raises TableLockLost GH6002 where the lock is gone, or the table is not the one that was planned against."""
@@ -104,6 +119,7 @@ class Target:
             kinds=self.memory.kinds,
             stored_bytes=self.state.size + self.memory.state.size,
             applied=self.transaction if self.repeated else None,
+            replayed=self.replayed,
         )
 
 

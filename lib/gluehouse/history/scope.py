@@ -5,6 +5,7 @@ Classification is narrow (keys, times, digests); only the touched keys' rows are
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from types import TracebackType
 from typing import Any
@@ -197,11 +198,17 @@ def key_range(layout: Layout, low: Any, high: Any) -> Range | None:
 
 
 def scope_of_snapshot(
-    scope: Scope, known: Known, batch: DataFrame, parts: Events, snapshot: Snapshot, allow_mass_delete: bool
+    scope: Scope,
+    known: Known,
+    batch: DataFrame,
+    parts: Events,
+    snapshot: Snapshot,
+    allow_mass_delete: bool,
+    replayed: Sequence[str] = (),
 ) -> None:
     """A snapshot touches the keys that it shows otherwise than the table at its time, and those it lacks.
 
-    Raises HistoryRefused GH4001 to GH4005.
+    ``replayed``: the transactions of the batches whose snapshot this one is, with more of its rows. Raises HistoryRefused GH4001 to GH4005.
     """
     layout = known.layout
     if not snapshot.complete:
@@ -222,7 +229,9 @@ def scope_of_snapshot(
         rejects, unread = parts.rejected.agg(F.count(F.lit(1)), F.count(F.when(~legible, 1))).collect()[0]
     scope.rejected = rejects
     illegible = snapshot.illegible_rows + unread
-    scope.known_before = snapshots.refuse_second(known.remembered("snapshot"), content, layout)
+    marks = known.remembered("snapshot")
+    said = snapshots.said_before(marks, content, layout, replayed)
+    scope.known_before = said is None and snapshots.refuse_second(marks, content, layout)
     if scope.known_before and not content.torn:
         scope.nothing_new, scope.same = "this snapshot is known already", content.keys
         return
@@ -267,7 +276,8 @@ def scope_of_snapshot(
     scope.remember("snapshot", own.select("*", F.lit(speaks).alias("speaks"), F.lit(content.text).alias("content")))
     if speaks:
         fresh.append(("snapshot_new", own))
-        if silent is not None:
+        # What the replayed snapshot has said of a key stands; where it could not speak, that is remembered already.
+        if silent is not None and not said:
             quiet = silent.select("key", time.alias("at"), time.alias("seq"))
             fresh.append(("silent_new", quiet))
             scope.remember("silent", quiet)

@@ -24,6 +24,28 @@ class ObjectRef(BaseModel):
     etag: str
 
 
+class Replay(BaseModel):
+    """What a run does once more: a delivery of which rows were set aside, held against the contract of today.
+
+    ``of``: the batch that set them aside; ``earlier``: the batches of its earlier replays. ``corrected``: an object in
+    the source's format with the records that take the place of those that break the contract (``rule``: only of those
+    that break this rule); ``drop``: how many of the replaced ones have no corrected record, on purpose.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    of: str
+    earlier: tuple[str, ...] = ()
+    corrected: ObjectRef | None = None
+    rule: str | None = None
+    drop: int = Field(default=0, ge=0)
+
+    @property
+    def batches(self) -> tuple[str, ...]:
+        """The ids under which the delivery was run before, the original one first."""
+        return (self.of, *self.earlier)
+
+
 class RunPlan(BaseModel):
     """Pointers and choices of one run; ``run_id`` is the name of the execution."""
 
@@ -42,6 +64,7 @@ class RunPlan(BaseModel):
     sql_uri: str | None = None
     triggered_at: datetime
     allow_mass_delete: bool = False
+    replay: Replay | None = None
 
     def to_json(self) -> str:
         return self.model_dump_json(indent=1)
@@ -55,4 +78,21 @@ def batch_id_of(pipeline: str, objects: Iterable[ObjectRef]) -> str:
     True
     """
     lines = [pipeline, *sorted(f"{o.uri} {o.etag}" for o in objects)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
+
+
+def batch_id_of_replay(pipeline: str, replay: Replay, config_hash: str) -> str:
+    """The identity of a replay: 32 hex digits of the replayed batch, the corrected records, and the configuration.
+
+    The same corrections under the same configuration are the same batch. A corrected object lies under a URI that names
+    its content, and its ETag is another at each upload, so the ETag is left out.
+
+    >>> once = batch_id_of_replay("airports", Replay(of="b0"), "c1")
+    >>> once == batch_id_of_replay("airports", Replay(of="b0", earlier=("b1",)), "c1")
+    True
+    >>> once == batch_id_of_replay("airports", Replay(of="b0"), "c2")
+    False
+    """
+    corrected = replay.corrected.uri if replay.corrected else ""
+    lines = [pipeline, "replay", replay.of, corrected, replay.rule or "", str(replay.drop), config_hash]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]

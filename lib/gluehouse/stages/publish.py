@@ -68,6 +68,7 @@ def _publish(context: StageContext, target: DeltaTarget, processed: DataFrame) -
             _snapshot(context),
             lock,
             context.plan.allow_mass_delete,
+            context.plan.replay.batches if context.plan.replay else (),
         )
     if context.catalog is not None:
         table = context.spark.read.format("delta").load(location)

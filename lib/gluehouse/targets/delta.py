@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from delta.tables import DeltaTable
@@ -32,8 +33,12 @@ def publish_history(
     snapshot: Snapshot | None,
     lock: LockPort,
     allow_mass_delete: bool = False,
+    replays: Sequence[str] = (),
 ) -> Published:
-    """Merge a batch into a history table, in one commit of it; a batch that it already has changes nothing."""
+    """Merge a batch into a history table, in one commit of it; a batch that it already has changes nothing.
+
+    ``replays``: see ``apply_batch``.
+    """
     result = apply_batch(
         spark,
         location,
@@ -43,6 +48,7 @@ def publish_history(
         snapshot=snapshot,
         lock=lock,
         allow_mass_delete=allow_mass_delete,
+        replays=replays,
     )
     report = TableReport(
         table=target.table,
