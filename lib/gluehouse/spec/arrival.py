@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, get_args
 from urllib.parse import unquote_plus
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gluehouse.errors import InputError
 from gluehouse.spec.plan import FromStage
@@ -63,6 +63,12 @@ class ReplayRequest(BaseModel):
     rule: str | None = None
     drop: int = Field(default=0, ge=0)
 
+    @model_validator(mode="after")
+    def _a_rule_says_which_rows_are_replaced(self) -> ReplayRequest:
+        if self.rule is not None and self.corrected is None and not self.drop:
+            raise ValueError("a rule says which rows are replaced or dropped, but none are")
+        return self
+
 
 Arrival = ObjectsArrived | ScheduledStart | RerunRequest | ReplayRequest
 
@@ -105,7 +111,7 @@ def _replay(event: dict[str, Any]) -> ReplayRequest:
     try:
         return ReplayRequest.model_validate(event)
     except ValidationError as error:
-        wrong = sorted({str(one["loc"][0]) for one in error.errors()})
+        wrong = sorted({str(one["loc"][0]) if one["loc"] else "rule" for one in error.errors()})
         raise InputError("GH2001", f"the replay is not complete or has wrong fields: {wrong}.", _FORMS) from error
 
 

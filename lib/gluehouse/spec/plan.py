@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Engine = Literal["lambda", "glue_pyspark", "glue_sql"]
 Execution = Literal["staged", "fused"]
@@ -39,6 +39,17 @@ class Replay(BaseModel):
     corrected: ObjectRef | None = None
     rule: str | None = None
     drop: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _a_rule_says_which_rows_are_replaced(self) -> Replay:
+        if self.rule is not None and not self.replaces:
+            raise ValueError("a rule says which rows are replaced or dropped, but none are")
+        return self
+
+    @property
+    def replaces(self) -> bool:
+        """Whether rows that break the contract give way; without, it is asked again which rows do."""
+        return self.corrected is not None or self.drop > 0
 
     @property
     def batches(self) -> tuple[str, ...]:

@@ -10,10 +10,9 @@ from pyspark.sql import functions as F
 from gluehouse.errors import InputError
 from gluehouse.frames.parse import VIOLATIONS, parse, warnings
 from gluehouse.frames.rules import quoted
-from gluehouse.sources import file
 from gluehouse.sources.unreadable import refusing_damaged_objects
 from gluehouse.spec.manifest import Counts, RuleReport
-from gluehouse.stages import zones
+from gluehouse.stages import replayed, zones
 from gluehouse.stages.context import StageContext
 from gluehouse.stages.report import Report
 
@@ -22,39 +21,40 @@ def run(context: StageContext) -> Report:
     """Every delivered row ends in staging or in quarantine; their counts add up to what was read.
 
     Raises InputError where the delivery as a whole cannot be taken (GH2010 to GH2020). Too many bad rows, or
-    a snapshot without a good one, are the report's problem.
+    a snapshot without a good one, or a replay whose corrected records do not add up, are the report's problem.
     """
     spec, contract = context.pipeline.spec, context.pipeline.contract
-    uris = [delivered.uri for delivered in context.plan.objects]
+    uris = [delivered.uri for delivered in replayed.objects_of(context)]
     _refuse_changed(context)
     with refusing_damaged_objects(uris):
-        delivered = file.read(context.spark, uris, spec.source, contract)
-        seen, warned = Observation(), warnings(contract)
+        delivered = replayed.read(context)
+        seen, warned, kept = Observation(), warnings(contract), replayed.kept(context)
         parsed = parse(delivered, contract, spec.source.null_tokens).observe(
             seen,
-            F.count(F.lit(1)).alias("in"),
+            F.count_if(kept).alias("in"),
             F.count_if(F.size(quoted(VIOLATIONS)) == 0).alias("good"),
+            *replayed.counts(context),
             *(count.alias(f"warned_{place}") for place, (_, count) in enumerate(warned)),
         )
-        staging = zones.write_staging(context, parsed)
+        staging = zones.write_staging(context, parsed.where(kept) if context.plan.replay else parsed)
     _refuse_changed(context)
     counts = Counts(**{"in": seen.get["in"]}, good=seen.get["good"], quarantined=seen.get["in"] - seen.get["good"])
     outputs = {"staging": staging}
-    broken = _kept([title for title, _ in warned], seen)
+    replaced = seen.get[replayed.REPLACED], seen.get[replayed.CORRECTED]
+    broken = replayed.told(context, *replaced) + _kept([title for title, _ in warned], seen)
     if counts.quarantined:
         rejected = zones.read_staging(context, rejected=True)
         outputs["quarantine"] = zones.write_quarantine(context, "ingest", rejected, _keys(context))
         broken += _broken_rules(rejected)
     else:
         zones.clear_quarantine(context, "ingest")
-    return Report(
-        counts=counts, quality=broken, outputs=outputs, problem=_judge(context, counts), measured=_measured(counts)
-    )
+    problem = replayed.refusal(context, *replaced) or _judge(context, counts)
+    return Report(counts=counts, quality=broken, outputs=outputs, problem=problem, measured=_measured(counts))
 
 
 def _refuse_changed(context: StageContext) -> None:
     """Asked before and after the read: bytes of another delivery must not come in under this one's batch id."""
-    for planned in context.plan.objects if context.look_up else ():
+    for planned in replayed.objects_of(context) if context.look_up else ():
         found = context.look_up(planned.uri)  # type: ignore[misc]
         if found is None or found.etag != planned.etag:
             raise InputError(
