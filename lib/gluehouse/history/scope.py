@@ -20,7 +20,7 @@ from gluehouse.history.digest import struct_digest
 from gluehouse.history.events import Events, key_is_legible
 from gluehouse.history.known import Known, union
 from gluehouse.history.layout import Layout
-from gluehouse.history.memory import as_memory
+from gluehouse.history.memory import RETOLD, as_memory
 from gluehouse.history.ranges import Range
 from gluehouse.history.result import Snapshot
 from gluehouse.history.small import SMALL_KEYS, held, one_row
@@ -53,6 +53,7 @@ class Scope:
         self.undecided_are_silent = False
         self.small = False
         self.known_before = False
+        self.retells = False
         self.marked: set[str] = set()
         self._cached: list[DataFrame] = []
         self._news: list[tuple[str, DataFrame]] = []
@@ -84,7 +85,7 @@ class Scope:
         if counts["remembered"]:
             events = plan.where(F.col("remember") > 0)
             events = events.select("key", "at", "seq", "is_delete", "tie", "payload", "digest")
-            parts.append(as_memory(events, self._layout, "event", transaction))
+            parts.append(as_memory(events, self._layout, RETOLD if self.retells else "event", transaction))
         if self.undecided_are_silent and counts["undecided"]:
             silent = plan.where(F.col("rejected")).select("key", "at", "seq")
             parts.append(as_memory(silent, self._layout, "silent", transaction))
@@ -273,6 +274,9 @@ def scope_of_snapshot(
         events = events.unionByName(deletes)
     own = one_row(known.spark, time.alias("at"), time.alias("seq"))
     fresh: list[tuple[str, DataFrame]] = []
+    if said is not None:
+        scope.retells = True
+        fresh.append(("retold", own))
     scope.remember("snapshot", own.select("*", F.lit(speaks).alias("speaks"), F.lit(content.text).alias("content")))
     if speaks:
         fresh.append(("snapshot_new", own))
