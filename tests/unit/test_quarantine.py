@@ -145,7 +145,11 @@ def test_show_tells_reasons_and_lines_and_only_the_rule_asked_for(tmp_path: Path
         '  {"iata":"BBB","lat":"99"}',
         "… and more; --limit shows more than 1, 0 all.",
     ]
-    rows = [json.loads(line) for line in call("show", "b1", "--folder", str(tmp_path), "--format", "json").output.split("\n") if line]
+    rows = [
+        json.loads(line)
+        for line in call("show", "b1", "--folder", str(tmp_path), "--format", "json").output.split("\n")
+        if line
+    ]
     assert [row["broken"][0]["rule"] for row in rows] == ["between(lat)", "x", "between(lat)"]
     assert "lines" not in rows[0]
 
@@ -224,7 +228,9 @@ def test_a_replay_is_the_delivery_again_under_an_id_of_its_own(desk: Desk) -> No
     plan, first = desk.plan(answer), desk.plan(desk.first)
     assert (answer["action"], plan.objects, plan.from_stage) == ("run", first.objects, "ingest")
     assert plan.replay == Replay(of=first.batch_id)
-    assert plan.batch_id == batch_id_of_replay("airports", Replay(of=first.batch_id), plan.config_hash) != first.batch_id
+    assert (
+        plan.batch_id == batch_id_of_replay("airports", Replay(of=first.batch_id), plan.config_hash) != first.batch_id
+    )
     row = desk.ledger.find("airports", plan.batch_id)
     assert row is not None
     assert row.replay_of == first.batch_id

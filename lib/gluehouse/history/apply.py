@@ -49,8 +49,8 @@ def apply_batch(
     The history table gets at most one commit, as the Delta transaction ``app/batch_id``; its companion ``__memory``
     gets one before it. A batch that was applied before changes nothing.
 
-    ``replays``: the ids of the batches that had this very delivery with fewer of its rows, the first of them first: rows
-    that they had are no second telling, and it comes as late as the first did.
+    ``replays``: the ids of the batches that had this very delivery with fewer of its rows, the first of them first:
+    it comes as late as that one did, and as a snapshot it says anew what they said, instead of being a second one.
 
     Raises ConfigError (GH14xx: the spec does not fit the batch; GH1410: an ``s3://`` table without a lock),
     HistoryRefused (GH4001 breaker, GH4002 second snapshot, GH4003 empty, GH4004 incomplete, GH4005 several times,

@@ -209,7 +209,8 @@ def scope_of_snapshot(
 ) -> None:
     """A snapshot touches the keys that it shows otherwise than the table at its time, and those it lacks.
 
-    ``replayed``: the transactions of the batches whose snapshot this one is, with more of its rows. Raises HistoryRefused GH4001 to GH4005.
+    ``replayed``: the transactions of the batches whose snapshot this one is, with more of its rows.
+    Raises HistoryRefused GH4001 to GH4005.
     """
     layout = known.layout
     if not snapshot.complete:

@@ -127,9 +127,7 @@ def break_if_too_many(absent: int, valid: int, breaker: Breaker) -> None:
         )
 
 
-def said_before(
-    marks: DataFrame | None, content: Content, layout: Layout, replayed: Sequence[str]
-) -> bool | None:
+def said_before(marks: DataFrame | None, content: Content, layout: Layout, replayed: Sequence[str]) -> bool | None:
     """Whether the snapshot that this one replays speaks for the keys it lacks; None where the table has none of it.
 
     ``replayed``: transactions of batches. Grain of ``marks``: a row of memory.

@@ -26,7 +26,9 @@ def has_lines(source: FileSource) -> bool:
     return source.format == "json" or (source.format == "csv" and not source.csv.multi_line)
 
 
-def lines_of(raws: Collection[str], text: Iterable[str], source: FileSource, contract: Contract) -> dict[str, list[int]]:
+def lines_of(
+    raws: Collection[str], text: Iterable[str], source: FileSource, contract: Contract
+) -> dict[str, list[int]]:
     """Raw form -> the lines (from 1) at which a record like it stands, none where it is not found.
 
     ``text``: the object's lines. ``raws``: as quarantine has them. Grain: a raw form.
