@@ -278,9 +278,9 @@ def test_a_replay_needs_the_plan_of_the_first_batch_and_a_history(desk: Desk) ->
     with pytest.raises(InputError, match="GH2008"):
         desk.replay(plan_uri=desk.first["plan_uri"] + ".gone")
     second = desk.replay("run-3", drop=1)
-    with pytest.raises(InputError, match="GH2050: batch .* is itself a replay"):
+    with pytest.raises(InputError, match=r"GH2050: batch .* is itself a replay"):
         desk.replay("run-4", replay_of=second["batch_id"], plan_uri=second["plan_uri"])
-    with pytest.raises(InputError, match="GH2050: .* is the plan of batch"):
+    with pytest.raises(InputError, match=r"GH2050: .* is the plan of batch"):
         desk.replay("run-4", replay_of="b1")
     desk.stack.publish(airports={"history": None})
     with pytest.raises(InputError, match="GH2051"):
