@@ -70,7 +70,7 @@ def told(context: StageContext, replaced: int, corrected: int) -> tuple[RuleRepo
     """For the manifest: how many rows the corrected ones replaced."""
     if context.plan.replay is None:
         return ()
-    rows = {REPLACED: float(replaced), CORRECTED: float(corrected)}
+    rows: dict[str, float | None] = {REPLACED: replaced, CORRECTED: corrected}
     return (RuleReport(rule="replay", outcome="passed", severity="warn", metrics=rows, reason="rows of a replay"),)
 
 
