@@ -219,7 +219,8 @@ class Desk:
 @pytest.fixture
 def desk(stack: Any, handler: Callable[[str], Any]) -> Desk:
     stack.publish()
-    boto3.client("events").disable_rule(Name="gluehouse-unit-object-created")
+    for rule in ("object-created", "execution-ended"):
+        boto3.client("events").disable_rule(Name=f"gluehouse-unit-{rule}")
     return Desk(stack, handler("validate_input").handler)
 
 
@@ -294,6 +295,8 @@ def test_the_commands_find_upload_and_start_what_is_to_be_replayed(desk: Desk, t
     fixed.write_bytes(GOOD)
     asked = ["replay", batch, "--corrected", str(fixed), "--rule", "between(lat)", "--drop", "1", "--stack", "unit"]
     arns = [call(*asked).output.strip() for _ in range(2)]
+    for arn in arns:
+        desk.stack.ended(arn)
     described = [boto3.client("stepfunctions").describe_execution(executionArn=arn)["input"] for arn in arns]
     event = json.loads(described[0])
     assert json.loads(described[1]) == event
