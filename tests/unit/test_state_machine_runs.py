@@ -14,7 +14,7 @@ from gluehouse.aws import executions, storage
 from gluehouse.aws.ledger import DynamoLedger
 from gluehouse.aws.table_lock import DynamoTableLock, tables_held_by
 from gluehouse.errors import ConfigError, InfrastructureError, TableLockHeld
-from gluehouse.spec.arrival import RerunRequest
+from gluehouse.spec.arrival import ReplayRequest, RerunRequest
 from gluehouse.spec.manifest import Manifest, Problem
 from gluehouse.spec.plan import RunPlan
 
@@ -319,6 +319,23 @@ def test_a_rerun_runs_a_published_batch_again_from_the_stage_asked_for(machine: 
     planned = machine.environment.plan_uri("airports", execution.rpartition(":")[2])
     plans = [RunPlan.model_validate_json(storage.read_text(uri)) for uri in (plan_uri, planned)]
     assert plans[1].due_at == plans[0].triggered_at < plans[1].triggered_at
+
+
+def test_a_replay_runs_a_delivery_through_every_stage_once_more_and_then_not_again(machine: Any) -> None:
+    machine.ended(dropped(machine))
+    machine.runs.clear()
+    row = ledger(machine).of_run("run-1")
+    assert row is not None
+    client, arn = boto3.client("stepfunctions"), machine.outputs["StateMachineArn"]
+    request = ReplayRequest(replay_of=row.batch_id, plan_uri=row.plan_uri)
+    first = executions.start_replay(client, arn, "airports", request)
+    assert machine.ended(first)["status"] == "SUCCEEDED"
+    assert machine.runs == ["ingest_validate", "transform_spark", "dq_check", "publish"]
+    second = executions.start_replay(client, arn, "airports", request)
+    assert machine.ended(second)["status"] == "SUCCEEDED"
+    assert machine.states(second)[-1] == "NothingToDo"
+    replays = [one for one in ledger(machine).rows_of("airports") if one.replay_of]
+    assert [(one.replay_of, one.status) for one in replays] == [(row.batch_id, "SUCCEEDED")]
 
 
 def test_an_aborted_execution_is_swept_once(machine: Any) -> None:

@@ -196,7 +196,21 @@ def test_the_environment_it_writes_is_one(stack: Any) -> None:
     assert environment.metrics == f"s3://{stack.outputs['WorkBucket']}/metrics"
     assert environment.state_machine_arn == stack.outputs["StateMachineArn"]
     assert environment.lock_table == stack.outputs["LockTable"]
+    assert environment.quarantine_days == TEMPLATE["Parameters"]["QuarantineRetentionDays"]["Default"]
     assert environment.alert_topic_arn == stack.outputs["AlertTopicArn"]
+
+
+def test_quarantine_is_encrypted_with_the_environments_key_and_expires_when_its_parameter_says() -> None:
+    bucket = RESOURCES["QuarantineBucket"]["Properties"]
+    (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"] == {
+        "SSEAlgorithm": "aws:kms",
+        "KMSMasterKeyID": {"Fn::GetAtt": ["Key", "Arn"]},
+    }
+    expiring = [rule for rule in bucket["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in rule]
+    assert [(rule["ExpirationInDays"], rule.get("Prefix"), rule["Status"]) for rule in expiring] == [
+        ({"Ref": "QuarantineRetentionDays"}, None, "Enabled")
+    ]
 
 
 def test_the_jobs_that_are_deployed_have_plain_texts_as_arguments(stack: Any) -> None:

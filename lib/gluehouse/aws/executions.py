@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from gluehouse.aws.faults import code_of_fault, passing_faults
-from gluehouse.spec.arrival import RerunRequest
+from gluehouse.spec.arrival import ReplayRequest, RerunRequest
 from gluehouse.spec.notice import Notice
 
 _LIVE = {"RUNNING", "PENDING_REDRIVE"}
@@ -29,7 +29,16 @@ def is_alive(client: Any, execution_arn: str) -> bool:
 
 def start_rerun(client: Any, state_machine_arn: str, pipeline: str, request: RerunRequest) -> str:
     """Start a new execution for the batch of an earlier run; the new execution's ARN."""
-    name = f"{pipeline[:40]}-rerun-{uuid.uuid4().hex[:24]}"
+    return _start(client, state_machine_arn, f"{pipeline[:40]}-rerun", request)
+
+
+def start_replay(client: Any, state_machine_arn: str, pipeline: str, request: ReplayRequest) -> str:
+    """Start an execution that replays a batch; its ARN."""
+    return _start(client, state_machine_arn, f"{pipeline[:40]}-replay", request)
+
+
+def _start(client: Any, state_machine_arn: str, kind: str, request: RerunRequest | ReplayRequest) -> str:
+    name = f"{kind}-{uuid.uuid4().hex[:24]}"
     with passing_faults("starting an execution"):
         answer = client.start_execution(stateMachineArn=state_machine_arn, name=name, input=request.model_dump_json())
     return str(answer["executionArn"])

@@ -12,17 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from gluehouse.aws import storage
+from gluehouse.aws import replays, storage
 from gluehouse.aws.landing import Landing
 from gluehouse.aws.ledger import DynamoLedger
 from gluehouse.errors import ConfigError, GluehouseError, InputError, LockError
 from gluehouse.spec import admission
 from gluehouse.spec.admission import Answer, PipelineEntry, PipelineIndex
-from gluehouse.spec.arrival import ObjectsArrived, RerunRequest, ScheduledStart, read_arrival
+from gluehouse.spec.arrival import ObjectsArrived, ReplayRequest, RerunRequest, ScheduledStart, read_arrival
 from gluehouse.spec.environment import Environment
 from gluehouse.spec.ledger import Judgement, LedgerRow, judge
 from gluehouse.spec.pipeline import CompiledPipeline
-from gluehouse.spec.plan import FromStage, ObjectRef, RunPlan, batch_id_of
+from gluehouse.spec.plan import FromStage, ObjectRef, Replay, RunPlan, batch_id_of, batch_id_of_replay
 from gluehouse.spec.sniff import HEAD_BYTES, TAIL_BYTES, check_looks
 
 _CLAIM_TRIES = 3
@@ -39,10 +39,17 @@ class Delivery:
     again: bool = False
     allow_mass_delete: bool = False
     first_triggered_at: datetime | None = None
+    replay: Replay | None = None
+    planned_batch: str = ""
 
     @property
     def batch_id(self) -> str:
-        return batch_id_of(self.pipeline, self.objects)
+        return self.planned_batch or batch_id_of(self.pipeline, self.objects)
+
+    @property
+    def was_planned(self) -> bool:
+        """Whether the objects are those of an earlier plan, so that they may be others by now."""
+        return self.again or self.replay is not None
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,7 @@ class Intake:
         if not judgement.run:
             return admission.skip(judgement.reason, delivery.pipeline, run_id, delivery.batch_id)
         try:
+            replays.refuse_without_history(delivery.replay, pipeline)
             if delivery.from_stage == "ingest":
                 self._check(delivery, pipeline)
             storage.write_text(self.environment.plan_uri(plan.pipeline, run_id), plan.to_json())
@@ -80,6 +88,8 @@ class Intake:
         arrival = read_arrival(event)
         if isinstance(arrival, RerunRequest):
             return _as_planned(arrival)
+        if isinstance(arrival, ReplayRequest):
+            return self._replay(arrival, index)
         if isinstance(arrival, ScheduledStart):
             return self._next_of(arrival.pipeline, index.entry(arrival.pipeline))
         return self._arrived(arrival, index)
@@ -90,6 +100,19 @@ class Intake:
             return None
         pipeline = index.reading(uris, self.environment.landing)
         return Delivery(pipeline, tuple(self._existing(uri) for uri in uris))
+
+    def _replay(self, request: ReplayRequest, index: PipelineIndex) -> Delivery:
+        """The objects of the replayed batch under an id of their own: the same corrections are the same batch."""
+        plan = replays.plan_of(request)
+        rows = self.ledger.rows_of(plan.pipeline)
+        earlier = sorted(row.batch_id for row in rows if row.replay_of == request.replay_of)
+        corrected = self._existing(request.corrected) if request.corrected else None
+        replay = Replay(of=request.replay_of, corrected=corrected, rule=request.rule, drop=request.drop)
+        batch_id = batch_id_of_replay(plan.pipeline, replay, index.entry(plan.pipeline).hash)
+        known = replay.model_copy(update={"earlier": tuple(one for one in earlier if one != batch_id)})
+        return Delivery(
+            plan.pipeline, plan.objects, first_triggered_at=plan.due_at, replay=known, planned_batch=batch_id
+        )
 
     def _next_of(self, pipeline: str, entry: PipelineEntry) -> Delivery:
         """The oldest delivery that is to be run. One that failed waits behind those never tried, and
@@ -115,15 +138,20 @@ class Intake:
 
     def _check(self, delivery: Delivery, pipeline: CompiledPipeline) -> None:
         for planned in delivery.objects:
-            found = self._existing(planned.uri) if delivery.again else planned
+            found = self._existing(planned.uri) if delivery.was_planned else planned
             if found.etag != planned.etag:
                 raise InputError(
                     "GH2007",
                     f"{planned.uri} was overwritten since the run that is to be repeated.",
                     "The new content is a batch of its own, started by its own event.",
                 )
-            head, tail = self.landing.outermost(found, HEAD_BYTES, TAIL_BYTES) if found.size else (b"", b"")
-            check_looks(found, pipeline.spec.source, pipeline.contract, head, tail)
+            self._look_at(found, pipeline)
+        if delivery.replay and delivery.replay.corrected:
+            self._look_at(delivery.replay.corrected, pipeline)
+
+    def _look_at(self, found: ObjectRef, pipeline: CompiledPipeline) -> None:
+        head, tail = self.landing.outermost(found, HEAD_BYTES, TAIL_BYTES) if found.size else (b"", b"")
+        check_looks(found, pipeline.spec.source, pipeline.contract, head, tail)
 
     def _claim(self, delivery: Delivery, plan: RunPlan, execution_arn: str) -> Judgement:
         wanted = LedgerRow(
@@ -135,6 +163,7 @@ class Intake:
             started_at=plan.triggered_at,
             config_hash=plan.config_hash,
             plan_uri=self.environment.plan_uri(plan.pipeline, plan.run_id),
+            replay_of=plan.replay.of if plan.replay else None,
         )
         for _ in range(_CLAIM_TRIES):
             row = self.ledger.find(plan.pipeline, plan.batch_id)
@@ -159,7 +188,16 @@ def _as_planned(request: RerunRequest) -> Delivery:
             "Start its pipeline by the event or the schedule.",
         ) from error
     _refuse_unless_passed(request, plan)
-    return Delivery(plan.pipeline, plan.objects, request.from_stage, True, request.allow_mass_delete, plan.due_at)
+    return Delivery(
+        plan.pipeline,
+        plan.objects,
+        request.from_stage,
+        True,
+        request.allow_mass_delete,
+        plan.due_at,
+        plan.replay,
+        plan.batch_id if plan.replay else "",
+    )
 
 
 def _refuse_unless_passed(request: RerunRequest, plan: RunPlan) -> None:
@@ -196,4 +234,5 @@ def _plan(delivery: Delivery, entry: PipelineEntry, pipeline: CompiledPipeline, 
         sql_uri=admission.sql_uri_of(entry, pipeline.spec.process.sql),
         triggered_at=now,
         first_triggered_at=delivery.first_triggered_at,
+        replay=delivery.replay,
     )

@@ -14,6 +14,7 @@ from gluehouse.cli.compile import compile_all, write_artifacts
 from gluehouse.cli.contract import contract
 from gluehouse.cli.history import history
 from gluehouse.cli.quality import quality
+from gluehouse.cli.quarantine import quarantine
 from gluehouse.errors import ConfigError, GluehouseError, SetupError
 from gluehouse.spec.plan import FromStage
 
@@ -78,6 +79,7 @@ def rerun_command(run_id: str, stage: FromStage, stack: str, allow_mass_delete: 
 commands.add_command(contract)
 commands.add_command(history)
 commands.add_command(quality)
+commands.add_command(quarantine)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -43,12 +44,16 @@ def apply_batch(
     allow_mass_delete: bool = False,
     app: str = "gluehouse",
     reconcile: bool = False,
+    replays: Sequence[str] = (),
 ) -> HistoryResult:
     """Apply a batch of events (or, with ``deletes: absence``, one full snapshot) to the Delta table at ``location``.
 
     The history table gets at most one commit, as the Delta transaction ``app/batch_id``; its companion ``__memory``
     gets one before it. A batch that was applied before changes nothing. ``reconcile``: what is to be written is held
     against what was planned, and against the invariants of the keys that it touches, before anything is committed.
+
+    ``replays``: the ids of the batches that had this very delivery with fewer of its rows, the first of them first:
+    it comes as late as that one did, and as a snapshot it says anew what they said, instead of being a second one.
 
     Raises ConfigError (GH14xx: the spec does not fit the batch; GH1410: an ``s3://`` table without a lock),
     HistoryRefused (GH4001 breaker, GH4002 second snapshot, GH4003 empty, GH4004 incomplete, GH4005 several times,
@@ -62,7 +67,7 @@ def apply_batch(
         if _LOCAL_TIME.search(batch.schema.json()):
             for path in (location, location + SUFFIX):
                 allow_local_times(DeltaLocation(spark, path))
-        target = Target(spark, location, batch_id, held, app, reconcile)
+        target = Target(spark, location, batch_id, held, app, reconcile, replays)
         changes = plan(
             target.current(),
             batch,
@@ -90,6 +95,7 @@ class Target:
         lock: LockPort,
         app: str = "gluehouse",
         reconcile: bool = False,
+        replays: Sequence[str] = (),
     ) -> None:
         self.spark, self.location, self.batch_id, self.lock = spark, location.rstrip("/"), batch_id, lock
         self.reconcile = reconcile
@@ -99,7 +105,11 @@ class Target:
             _refuse_forgetting(self.table.properties())
         self.memory = Memory(spark, self.location, self.state.transactions)
         self.transaction = app_id(app, batch_id)
-        self.repeated = self.transaction in self.state.transactions or self.memory.has_alone(self.transaction)
+        self.repeated = self._has(self.transaction)
+        self.replayed = tuple(name for batch in replays if self._has(name := app_id(app, batch)))
+
+    def _has(self, transaction: str) -> bool:
+        return transaction in self.state.transactions or self.memory.has_alone(transaction)
 
     def check(self) -> None:
         """Raises TableLockLost GH6002 where the lock is gone, or the table is not the one that was planned against."""
@@ -115,6 +125,7 @@ class Target:
             kinds=self.memory.kinds,
             stored_bytes=self.state.size + self.memory.state.size,
             applied=self.transaction if self.repeated else None,
+            replayed=self.replayed,
         )
 
 

@@ -28,7 +28,8 @@ class Current:
 
     ``within``: answers the visible rows that lie in some ranges, without looking at files that have none of them.
     ``kinds``: which kinds of rows memory has; ``stored_bytes``: what both take in storage, which tells whether
-    to hold them; ``applied``: the transaction of the batch to be planned, where it was applied before.
+    to hold them; ``applied``: the transaction of the batch to be planned, where it was applied before;
+    ``replayed``: those of the batches that it replays, the first of them first, as far as the table has them.
     """
 
     visible: DataFrame | None = None
@@ -36,6 +37,7 @@ class Current:
     kinds: frozenset[str] = KINDS
     stored_bytes: int | None = None
     applied: str | None = None
+    replayed: tuple[str, ...] = ()
     within: Callable[[Sequence[Range]], DataFrame] | None = None
 
 
@@ -98,12 +100,15 @@ def plan(
     with quick(spark, small), Scope() as scope:
         known = Known(spark, layout, visible, current.memory, current.kinds, small, current.within)
         newest, pruned = known.bounds(current.applied)
+        if current.replayed and current.applied is None:
+            # A replay comes as late as the batch that it mends; only what memory has forgotten since is out of reach.
+            newest = known.bounds(current.replayed[0])[0]
         scope.late_before = earliest(layout, newest, pruned)
         with quick(spark, batch_bytes <= SMALL_BYTES):
             parts = split_events(batch, layout, scope.late_before, hold=batch_bytes <= SMALL_BYTES)
         if spec.deletes == "absence":
             allowed = allow_mass_delete or current.applied is not None
-            scope_of_snapshot(scope, known, batch, parts, snapshot or Snapshot(), allowed)
+            scope_of_snapshot(scope, known, batch, parts, snapshot or Snapshot(), allowed, current.replayed)
         else:
             scope_of_events(scope, known, parts)
         if newest is not None:

@@ -3,6 +3,8 @@
 It lies beside the history table, at its location + ``__memory``, one row an item, partitioned by ``kind``:
 
 - ``event``: key, at, seq, is_delete, tie, digest; payload where the covering version shows another.
+- ``retold``: an event in the place of those that were remembered there before it: a replay of a snapshot says of a key
+  what the snapshot would have said with all of its rows. Who reads memory meets it as an event.
 - ``snapshot``: at, seq, digest of its content, speaks (whether it deletes what it does not name).
 - ``truncate``: at, seq. ``silent``: a key that the snapshot at that time could not speak for.
 - ``inferred``: key, at, seq (NULL with effective_at); facts tell that the key exists from there.
@@ -31,6 +33,7 @@ from gluehouse.history.layout import Layout
 from gluehouse.history.value import fitted, typed
 
 SUFFIX = "__memory"
+RETOLD = "retold"
 KINDS = frozenset({"event", "state", "snapshot", "truncate", "silent", "inferred", "horizon", "high_water", "pruned"})
 # What comes before the history table's name of a batch (``app_id``) in memory's: it changed the table too, or did not.
 WITH_TABLE, ALONE = "table/", "alone/"
@@ -55,14 +58,19 @@ class Memory:
     @cached_property
     def kinds(self) -> frozenset[str]:
         """The kinds of rows that memory has; what it has none of need not be read."""
+        return frozenset("event" if kind == RETOLD else kind for kind in self._stored_kinds)
+
+    @cached_property
+    def _stored_kinds(self) -> frozenset[str]:
         return frozenset(self.table.partition_values("kind")) if self.state.version is not None else frozenset()
 
     def stored(self) -> DataFrame | None:
-        """All rows that count, as they are stored; None where there are none."""
+        """All rows that count, as they are stored but for retold events; None where there are none."""
         if not self.kinds:
             return None
         frame = self.table.read()
-        return frame.where(~F.col("batch_id").isin(self.unfinished)) if self.unfinished else frame
+        frame = frame.where(~F.col("batch_id").isin(self.unfinished)) if self.unfinished else frame
+        return _settled(frame) if RETOLD in self._stored_kinds else frame
 
     def unfinished_rows(self, layout: Layout) -> DataFrame | None:
         """The rows that do not count (yet)."""
@@ -119,6 +127,19 @@ class Memory:
     def _is_narrower(self, layout: Layout) -> bool:
         """Whether some column is narrower in memory than it is now, so that every file must be written anew."""
         return self.state.version is not None and _narrower(self.table.schema(), schema_of(layout))
+
+
+def _settled(rows: DataFrame) -> DataFrame:
+    """Retold events as events, the last telling of a position in the place of the earlier ones. Events that were
+    remembered after it know of it, and stay."""
+    kind, position = F.col("kind"), ["key", "at", "seq"]
+    told = rows.where(kind == RETOLD).groupBy(*position)
+    last = told.agg(F.max_by(F.struct(*rows.columns), "loaded_at").alias("last")).select("last.*")
+    since = last.select(*[F.col(name).alias(f"__{name}") for name in (*position, "loaded_at")])
+    same = [F.col(name) == F.col(f"__{name}") for name in position]
+    events = rows.where(kind == "event").join(since, [*same, F.col("loaded_at") <= F.col("__loaded_at")], "left_anti")
+    others = rows.where(~kind.isin("event", RETOLD))
+    return others.unionByName(events).unionByName(last.withColumn("kind", F.lit("event")))
 
 
 def _narrower(have: T.DataType, want: T.DataType) -> bool:

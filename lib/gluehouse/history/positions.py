@@ -16,7 +16,7 @@ from gluehouse.history.small import PLACE
 from gluehouse.history.value import typed
 
 INFERRED = {"inferred", "inferred_new"}
-MARKS = ("silent", "silent_new", "snapshot", "snapshot_new", "truncate", *sorted(INFERRED))
+MARKS = ("retold", "silent", "silent_new", "snapshot", "snapshot_new", "truncate", *sorted(INFERRED))
 POSITION = ["key", "at", "seq"]
 
 
@@ -196,7 +196,11 @@ def _shown_tie(layout: Layout, speaker: Column) -> Column:
 
 def _decide(layout: Layout, rows: DataFrame) -> DataFrame:
     """One event a position: a delete wins, then the tie-breaker; undecided rows of the batch are rejected."""
-    was, new = F.col("was"), F.col("new")
+    new = F.col("new")
+    several = new.isNotNull() & (F.bitwise_not(F.col("lowest.turned")) != new.getField("digest"))
+    # What a snapshot said is said anew by its replay.
+    anew = F.col("retold") & (F.col("new_delete") | (new.isNotNull() & ~several))
+    was, was_delete = F.when(~anew, F.col("was")), F.col("was_delete") & ~anew
     ahead = F.struct(new.getField("tie")) > F.struct(was.getField("tie"))
     level = new.getField("tie").eqNullSafe(was.getField("tie"))
     differs = new.getField("digest") != was.getField("digest")
@@ -204,8 +208,7 @@ def _decide(layout: Layout, rows: DataFrame) -> DataFrame:
         here = [n for n in layout.payload_names if n not in layout.gone]
         said, said_before = (struct_digest(one.getField("payload"), layout.payload, here) for one in (new, was))
         differs = said != said_before
-    several = new.isNotNull() & (F.bitwise_not(F.col("lowest.turned")) != new.getField("digest"))
-    gone = F.col("was_delete") | F.col("new_delete")
+    gone = was_delete | F.col("new_delete")
     rejected = (
         ~gone
         & new.isNotNull()
@@ -216,7 +219,7 @@ def _decide(layout: Layout, rows: DataFrame) -> DataFrame:
     return rows.withColumns(
         {
             "rejected": rejected,
-            "from_batch": wins | (F.col("new_delete") & ~F.col("was_delete")),
+            "from_batch": wins | (F.col("new_delete") & ~was_delete),
             "event": event,
             "is_delete": gone,
             "is_event": gone | event.isNotNull(),

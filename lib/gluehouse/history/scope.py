@@ -5,6 +5,7 @@ Classification is narrow (keys, times, digests); only the touched keys' rows are
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from types import TracebackType
 from typing import Any
@@ -19,7 +20,7 @@ from gluehouse.history.digest import struct_digest
 from gluehouse.history.events import Events, key_is_legible
 from gluehouse.history.known import Known, union
 from gluehouse.history.layout import Layout
-from gluehouse.history.memory import as_memory
+from gluehouse.history.memory import RETOLD, as_memory
 from gluehouse.history.ranges import Range
 from gluehouse.history.result import Snapshot
 from gluehouse.history.small import SMALL_KEYS, held, one_row
@@ -52,6 +53,7 @@ class Scope:
         self.undecided_are_silent = False
         self.small = False
         self.known_before = False
+        self.retells = False
         self.marked: set[str] = set()
         self._cached: list[DataFrame] = []
         self._news: list[tuple[str, DataFrame]] = []
@@ -83,7 +85,7 @@ class Scope:
         if counts["remembered"]:
             events = plan.where(F.col("remember") > 0)
             events = events.select("key", "at", "seq", "is_delete", "tie", "payload", "digest")
-            parts.append(as_memory(events, self._layout, "event", transaction))
+            parts.append(as_memory(events, self._layout, RETOLD if self.retells else "event", transaction))
         if self.undecided_are_silent and counts["undecided"]:
             silent = plan.where(F.col("rejected")).select("key", "at", "seq")
             parts.append(as_memory(silent, self._layout, "silent", transaction))
@@ -197,10 +199,17 @@ def key_range(layout: Layout, low: Any, high: Any) -> Range | None:
 
 
 def scope_of_snapshot(
-    scope: Scope, known: Known, batch: DataFrame, parts: Events, snapshot: Snapshot, allow_mass_delete: bool
+    scope: Scope,
+    known: Known,
+    batch: DataFrame,
+    parts: Events,
+    snapshot: Snapshot,
+    allow_mass_delete: bool,
+    replayed: Sequence[str] = (),
 ) -> None:
     """A snapshot touches the keys that it shows otherwise than the table at its time, and those it lacks.
 
+    ``replayed``: the transactions of the batches whose snapshot this one is, with more of its rows.
     Raises HistoryRefused GH4001 to GH4005.
     """
     layout = known.layout
@@ -222,7 +231,9 @@ def scope_of_snapshot(
         rejects, unread = parts.rejected.agg(F.count(F.lit(1)), F.count(F.when(~legible, 1))).collect()[0]
     scope.rejected = rejects
     illegible = snapshot.illegible_rows + unread
-    scope.known_before = snapshots.refuse_second(known.remembered("snapshot"), content, layout)
+    marks = known.remembered("snapshot")
+    said = snapshots.said_before(marks, content, layout, replayed)
+    scope.known_before = said is None and snapshots.refuse_second(marks, content, layout)
     if scope.known_before and not content.torn:
         scope.nothing_new, scope.same = "this snapshot is known already", content.keys
         return
@@ -264,10 +275,14 @@ def scope_of_snapshot(
         events = events.unionByName(deletes)
     own = one_row(known.spark, time.alias("at"), time.alias("seq"))
     fresh: list[tuple[str, DataFrame]] = []
+    if said is not None:
+        scope.retells = True
+        fresh.append(("retold", own))
     scope.remember("snapshot", own.select("*", F.lit(speaks).alias("speaks"), F.lit(content.text).alias("content")))
     if speaks:
         fresh.append(("snapshot_new", own))
-        if silent is not None:
+        # What the replayed snapshot has said of a key stands; where it could not speak, that is remembered already.
+        if silent is not None and not said:
             quiet = silent.select("key", time.alias("at"), time.alias("seq"))
             fresh.append(("silent_new", quiet))
             scope.remember("silent", quiet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,6 +125,18 @@ def break_if_too_many(absent: int, valid: int, breaker: Breaker) -> None:
             f"more than {breaker.share:.0%} and at least {breaker.keys}.",
             "look at the source object; if the deletes are meant, an operator lets this one batch through.",
         )
+
+
+def said_before(marks: DataFrame | None, content: Content, layout: Layout, replayed: Sequence[str]) -> bool | None:
+    """Whether the snapshot that this one replays speaks for the keys it lacks; None where the table has none of it.
+
+    ``replayed``: transactions of batches. Grain of ``marks``: a row of memory.
+    """
+    if marks is None or not replayed:
+        return None
+    now = marks.where((F.col("kind") == "snapshot") & (F.col("seq") == literal(content.time, layout.sequence)))
+    told = [bool(row["speaks"]) for row in now.where(F.col("batch_id").isin(list(replayed))).select("speaks").collect()]
+    return any(told) if told else None
 
 
 def refuse_second(marks: DataFrame | None, content: Content, layout: Layout) -> bool:

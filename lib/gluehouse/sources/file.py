@@ -32,7 +32,7 @@ def read(spark: SparkSession, uris: Sequence[str], source: FileSource, contract:
 
 
 def _read_object(spark: SparkSession, uri: str, source: FileSource, contract: Contract) -> DataFrame:
-    from_key = _columns_from_key(uri, source)
+    from_key = columns_from_key(uri, source)
     columns = [column for column in contract.columns if column.name not in from_key]
     opened = READERS[source.format](spark, uri, source, columns)
     refuse(uri, contract, differences(contract, opened.columns, from_key))
@@ -50,7 +50,8 @@ def _agreed(column: Column, delivered: Delivered) -> SparkColumn:
     return F.lit(None).cast("string" if None in delivered.values() else column.type).alias(column.name)
 
 
-def _columns_from_key(uri: str, source: FileSource) -> dict[str, str]:
+def columns_from_key(uri: str, source: FileSource) -> dict[str, str]:
+    """The columns that an object's key gives; raises InputError GH2012 where it does not match."""
     if source.columns_from_key is None:
         return {}
     found = re.search(source.columns_from_key, _key(uri))

@@ -2,7 +2,8 @@
 
 - EventBridge "Object Created" (the key is NOT URL-encoded) and classic S3 notifications (the key IS);
 - ``{"pipeline": "x"}`` from the schedule: the oldest delivery that is not yet processed;
-- ``{"rerun_of": run_id, "plan_uri": uri, "from_stage": stage}`` from ``gluehouse rerun``.
+- ``{"rerun_of": run_id, "plan_uri": uri, "from_stage": stage}`` from ``gluehouse rerun``;
+- ``{"replay_of": batch_id, "plan_uri": uri, …}`` from ``gluehouse quarantine replay``.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from __future__ import annotations
 from typing import Any, get_args
 from urllib.parse import unquote_plus
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gluehouse.errors import InputError
 from gluehouse.spec.plan import FromStage
 
 _FORMS = (
     'Send an EventBridge "Object Created" event, a classic S3 notification, {"pipeline": name} '
-    'or {"rerun_of": run id, "plan_uri": uri, "from_stage": stage}.'
+    'or {"rerun_of": run id, "plan_uri": uri, "from_stage": stage} or {"replay_of": batch id, "plan_uri": uri}.'
 )
 
 
@@ -48,7 +49,28 @@ class RerunRequest(BaseModel):
     allow_mass_delete: bool = False
 
 
-Arrival = ObjectsArrived | ScheduledStart | RerunRequest
+class ReplayRequest(BaseModel):
+    """Somebody asks for a delivery once more, because rows of it were set aside: see ``spec.plan.Replay``.
+
+    ``plan_uri``: the plan of a run of the batch; ``corrected``: the URI of an object with corrected records.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    replay_of: str = Field(min_length=1)
+    plan_uri: str = Field(min_length=1)
+    corrected: str | None = None
+    rule: str | None = None
+    drop: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _a_rule_says_which_rows_are_replaced(self) -> ReplayRequest:
+        if self.rule is not None and self.corrected is None and not self.drop:
+            raise ValueError("a rule says which rows are replaced or dropped, but none are")
+        return self
+
+
+Arrival = ObjectsArrived | ScheduledStart | RerunRequest | ReplayRequest
 
 
 def read_arrival(event: dict[str, Any]) -> Arrival:
@@ -59,6 +81,8 @@ def read_arrival(event: dict[str, Any]) -> Arrival:
     """
     if "rerun_of" in event:
         return _rerun(event)
+    if "replay_of" in event:
+        return _replay(event)
     if event.get("detail-type") == "Object Created":
         return _from_event_bridge(event)
     if "Records" in event:
@@ -81,6 +105,14 @@ def _rerun(event: dict[str, Any]) -> RerunRequest:
         from_stage=stage,
         allow_mass_delete=event.get("allow_mass_delete") is True,
     )
+
+
+def _replay(event: dict[str, Any]) -> ReplayRequest:
+    try:
+        return ReplayRequest.model_validate(event)
+    except ValidationError as error:
+        wrong = sorted({str(one["loc"][0]) if one["loc"] else "rule" for one in error.errors()})
+        raise InputError("GH2001", f"the replay is not complete or has wrong fields: {wrong}.", _FORMS) from error
 
 
 def _from_event_bridge(event: dict[str, Any]) -> ObjectsArrived:

@@ -41,6 +41,7 @@ class Environment(BaseModel):
         default=None, description="Secret of hashes and tokens: a name or ARN of Secrets Manager, or env:VARIABLE"
     )
     lock_seconds: int = Field(default=900, ge=60)
+    quarantine_days: int | None = Field(default=None, ge=1)
 
     @classmethod
     def from_json(cls, text: str) -> Environment:
@@ -63,6 +64,10 @@ class Environment(BaseModel):
 
     def quarantine_uri(self, pipeline: str, stage: str, batch_id: str) -> str:
         return f"{self.quarantine}/{pipeline}/stage={stage}/batch_id={batch_id}"
+
+    def corrected_uri(self, pipeline: str, batch_id: str, digest: str, name: str) -> str:
+        """Where the corrected records of a replay lie: under the digest of their content, beside what was set aside."""
+        return f"{self.quarantine}/{pipeline}/corrected/{batch_id}/{digest}/{name}"
 
     def table_uri(self, database: str, table: str) -> str:
         return f"{self.curated}/{database}/{table}"

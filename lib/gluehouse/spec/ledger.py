@@ -33,6 +33,7 @@ class LedgerRow(BaseModel):
     error_code: str | None = None
     notification_error: str | None = None
     swept_at: datetime | None = None
+    replay_of: str | None = None
 
 
 class Judgement(NamedTuple):

@@ -10,10 +10,9 @@ from pyspark.sql import functions as F
 from gluehouse.errors import InputError, Unexpected
 from gluehouse.frames.parse import DEDUPLICATED, VIOLATIONS, WARNED, parse, warnings
 from gluehouse.frames.rules import quoted
-from gluehouse.sources import file
 from gluehouse.sources.unreadable import refusing_damaged_objects
 from gluehouse.spec.manifest import Counts, RuleReport
-from gluehouse.stages import zones
+from gluehouse.stages import replayed, zones
 from gluehouse.stages.context import StageContext
 from gluehouse.stages.preparation import how
 from gluehouse.stages.report import Report
@@ -25,38 +24,40 @@ def run(context: StageContext) -> Report:
     """Every delivered row ends in staging or in quarantine, or repeats one; their counts add up to what was read.
 
     Raises InputError where the delivery as a whole cannot be taken (GH2010 to GH2020), and ConfigError GH1090 to GH1092
-    where what the contract asks for is not at hand. Too many bad rows, or a snapshot without a good one, are the
-    report's problem.
+    where what the contract asks for is not at hand. Too many bad rows, a snapshot without a good one, or a replay whose
+    corrected records do not add up, are the report's problem.
     """
     spec, contract = context.pipeline.spec, context.pipeline.contract
-    uris = [delivered.uri for delivered in context.plan.objects]
+    uris = [delivered.uri for delivered in replayed.objects_of(context)]
     _refuse_changed(context)
     prepared = how(context)
     with refusing_damaged_objects(uris):
-        delivered = file.read(context.spark, uris, spec.source, contract)
-        seen, warned = Observation(), warnings(contract)
+        delivered = replayed.read(context)
+        seen, warned, kept = Observation(), warnings(contract), replayed.kept(context)
+        bad, dropped = F.size(quoted(VIOLATIONS)) > 0, quoted(DEDUPLICATED)
         parsed = parse(delivered, contract, spec.source.null_tokens, prepared).observe(
             seen,
-            F.count(F.lit(1)).alias("in"),
-            F.count_if((F.size(quoted(VIOLATIONS)) == 0) & ~quoted(DEDUPLICATED)).alias("good"),
-            F.count_if(F.size(quoted(VIOLATIONS)) > 0).alias("quarantined"),
-            F.count_if(quoted(DEDUPLICATED)).alias("deduplicated"),
+            F.count_if(kept).alias("in"),
+            F.count_if(~bad & ~dropped).alias("good"),
+            F.count_if(bad & kept).alias("quarantined"),
+            F.count_if(dropped).alias("deduplicated"),
+            *replayed.counts(context),
             *(count.alias(f"warned_{place}") for place, (_, count) in enumerate(warned)),
         )
-        staging = zones.write_staging(context, parsed.where(~quoted(DEDUPLICATED)).drop(DEDUPLICATED, WARNED))
+        staging = zones.write_staging(context, parsed.where(kept & ~dropped).drop(DEDUPLICATED, WARNED))
     _refuse_changed(context)
     counts = _adding_up(Counts.model_validate({name: seen.get[name] for name in _COUNTED}))
     outputs = {"staging": staging}
-    broken = _kept([title for title, _ in warned], seen)
+    replaced = seen.get[replayed.REPLACED], seen.get[replayed.CORRECTED]
+    broken = replayed.told(context, *replaced) + _kept([title for title, _ in warned], seen)
     if counts.quarantined:
         rejected = zones.read_staging(context, rejected=True)
         outputs["quarantine"] = zones.write_quarantine(context, "ingest", rejected, _keys(context))
         broken += _broken_rules(rejected)
     else:
         zones.clear_quarantine(context, "ingest")
-    return Report(
-        counts=counts, quality=broken, outputs=outputs, problem=_judge(context, counts), measured=_measured(counts)
-    )
+    problem = replayed.refusal(context, *replaced) or _judge(context, counts)
+    return Report(counts=counts, quality=broken, outputs=outputs, problem=problem, measured=_measured(counts))
 
 
 def _adding_up(counts: Counts) -> Counts:
@@ -74,7 +75,7 @@ def _adding_up(counts: Counts) -> Counts:
 
 def _refuse_changed(context: StageContext) -> None:
     """Asked before and after the read: bytes of another delivery must not come in under this one's batch id."""
-    for planned in context.plan.objects if context.look_up else ():
+    for planned in replayed.objects_of(context) if context.look_up else ():
         found = context.look_up(planned.uri)  # type: ignore[misc]
         if found is None or found.etag != planned.etag:
             raise InputError(

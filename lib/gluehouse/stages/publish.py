@@ -75,6 +75,7 @@ def _publish(
             lock,
             context.plan.allow_mass_delete,
             judged,
+            context.plan.replay.batches if context.plan.replay else (),
         )
     if context.catalog is not None:
         table = context.spark.read.format("delta").load(location)

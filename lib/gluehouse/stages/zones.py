@@ -6,13 +6,17 @@ same batch leaves what the first run left. Readers start only after the writer's
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+import json
+from collections.abc import Mapping
+
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from gluehouse.frames.mask import as_json, masked_columns
 from gluehouse.frames.parse import MALFORMED_RULE, RAW, SOURCE_OBJECT, VIOLATIONS
 from gluehouse.frames.rules import VIOLATION, quoted
 from gluehouse.spec.contract import Contract
+from gluehouse.spec.rule_fingerprint import fingerprints
 from gluehouse.stages.context import StageContext
 
 REJECTED = "rejected"
@@ -40,8 +44,9 @@ def read_staging(context: StageContext, rejected: bool = False) -> DataFrame:
 def write_quarantine(context: StageContext, stage: str, rows: DataFrame, keys: tuple[str, ...]) -> str:
     """Set rows aside. ``rows``: the keys' columns, ``_violations``, ``_raw``, ``_source_object``.
 
-    Written columns: pipeline, run_id, rules and reasons (arrays of string), raw (string), source_object
-    (string), key (struct of the typed keys; NULL where one of them is NULL, so that it is not legible), at.
+    Written columns: pipeline, run_id, rules, fingerprints and reasons (arrays of string, one entry a broken rule), raw
+    (string), source_object (string), key (struct of the typed keys; NULL where one of them is NULL, so that it is not
+    legible), quarantined_at.
     """
     uri = context.environment.quarantine_uri(context.plan.pipeline, stage, context.plan.batch_id)
     # A malformed record's cells may stand in each other's columns, so its key is as doubtful as the rest.
@@ -49,10 +54,12 @@ def write_quarantine(context: StageContext, stage: str, rows: DataFrame, keys: t
     for name in keys:
         legible = legible & quoted(name).isNotNull()
     key = F.struct(*(quoted(name) for name in keys)) if keys else F.lit(None).cast("string")
+    known = fingerprints(context.pipeline.contract)
     rows.select(
         F.lit(context.plan.pipeline).alias("pipeline"),
         F.lit(context.plan.run_id).alias("run_id"),
         F.transform(quoted(VIOLATIONS), lambda v: v["rule"]).alias("rules"),
+        F.transform(quoted(VIOLATIONS), lambda v: _fingerprint(v["rule"], known)).alias("fingerprints"),
         F.transform(quoted(VIOLATIONS), lambda v: v["reason"]).alias("reasons"),
         quoted(RAW).alias("raw"),
         quoted(SOURCE_OBJECT).alias("source_object"),
@@ -60,6 +67,13 @@ def write_quarantine(context: StageContext, stage: str, rows: DataFrame, keys: t
         F.current_timestamp().alias("quarantined_at"),
     ).write.mode("overwrite").parquet(uri)
     return uri
+
+
+def _fingerprint(rule: Column, known: Mapping[str, str]) -> Column:
+    """Of a rule by its name; one that is none of the contract's is known by its name alone."""
+    # One literal, however many rules there are.
+    of_contract = F.from_json(F.lit(json.dumps(known)), "map<string,string>")
+    return F.coalesce(of_contract[rule], F.substring(F.sha2(rule, 256), 1, 16))
 
 
 def as_quarantine(context: StageContext, rows: DataFrame, keys: tuple[str, ...]) -> DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, SparkSession
@@ -35,11 +36,12 @@ def publish_history(
     lock: LockPort,
     allow_mass_delete: bool = False,
     judged: Judged | None = None,
+    replays: Sequence[str] = (),
 ) -> Published:
     """Merge a batch into a history table, in one commit of it; a batch that it already has changes nothing.
 
-    Raises QualityError GH3002 where the batch is not what the gate ``judged``, or the engine's change set is not what
-    it planned: nothing is visible then.
+    ``replays``: see ``apply_batch``. Raises QualityError GH3002 where the batch is not what the gate ``judged``, or the
+    engine's change set is not what it planned: nothing is visible then.
     """
     reconcile_rows(batch, target.table, judged)
     result = apply_batch(
@@ -52,6 +54,7 @@ def publish_history(
         lock=lock,
         allow_mass_delete=allow_mass_delete,
         reconcile=True,
+        replays=replays,
     )
     report = TableReport(
         table=target.table,

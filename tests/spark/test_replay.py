@@ -1,0 +1,205 @@
+"""Quarantine and replay over the four stages: what a set-aside row carries, and rows that come back at their day."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from gluehouse.aws.aside import AsideZone
+from gluehouse.history import FileLock
+from gluehouse.spec.contract import Contract
+from gluehouse.spec.lines import lines_of
+from gluehouse.spec.manifest import Manifest
+from gluehouse.spec.pipeline import CompiledPipeline, PipelineSpec
+from gluehouse.spec.plan import ObjectRef, Replay, RunPlan, batch_id_of_replay
+from gluehouse.spec.rule_fingerprint import fingerprints
+from gluehouse.stages.context import StageContext
+from gluehouse.stages.runner import run_fused, run_stage
+from gluehouse_local.stage import local_environment, plan_of
+
+CONTRACT: dict[str, Any] = {
+    "contract": "ports.v1",
+    "columns": [
+        {"name": "code", "type": "string", "nullable": False},
+        {"name": "master", "type": "string", "pii": "direct"},
+        {"name": "depth", "type": "double"},
+        {"name": "released_on", "type": "date", "nullable": False, "format": "yyyy-MM-dd"},
+    ],
+    "keys": ["code"],
+    "row_rules": [{"rule": "between", "column": "depth", "min": 0, "max": 100}],
+    "quarantine_limit": 0.7,
+}
+SPEC: dict[str, Any] = {
+    "pipeline": "ports",
+    "source": {
+        "kind": "file",
+        "format": "csv",
+        "prefix": "ports/",
+        "mode": "snapshot",
+        "columns_from_key": r"ports/(?P<released_on>\d{4}-\d{2}-\d{2})\.csv",
+    },
+    "contract": "ports.v1",
+    "process": {"engine": "glue_pyspark"},
+    "history": {"type": 2, "keys": ["code"], "sequence_by": ["released_on"], "deletes": "absence"},
+    "publish": [{"target": "delta", "table": "curated.ports"}],
+}
+FIRST = "code,master,depth\nRTM,Anna,24\nHAM,Bert,15.5\nANR,Cleo,17\n"
+BAD = "code,master,depth\nRTM,Anna,240\nHAM,Bert,deep\nANR,Cleo,18\n"
+THIRD = "code,master,depth\nRTM,Anna,24\nHAM,Bert,16\nANR,Cleo,19\n"
+Make = Callable[..., StageContext]
+
+
+def ref(path: Path) -> ObjectRef:
+    content = path.read_bytes()
+    return ObjectRef(uri=str(path), size=len(content), etag=hashlib.md5(content, usedforsecurity=False).hexdigest())
+
+
+class Ports:
+    """Deliveries into one folder of zones. ``top``: the most that the contract's rule allows."""
+
+    def __init__(self, spark: SparkSession, folder: Path, lock: FileLock) -> None:
+        self.spark, self.folder, self.lock = spark, folder, lock
+
+    def context(self, name: str, text: str | None = None, top: float = 100, **changes: Any) -> StageContext:
+        delivered = self.folder / "landing/ports" / name
+        delivered.parent.mkdir(parents=True, exist_ok=True)
+        if text is not None:
+            delivered.write_text(text)
+        spec = PipelineSpec.model_validate({**SPEC, **changes})
+        rules = [{"rule": "between", "column": "depth", "min": 0, "max": top}]
+        contract = Contract.model_validate({**CONTRACT, "row_rules": rules})
+        pipeline = CompiledPipeline(name="ports", spec=spec, contract=contract, output_contract=contract).sealed()
+        environment = local_environment(self.folder)
+        plan = plan_of(pipeline, environment, (delivered,))
+        return StageContext(self.spark, plan, pipeline, environment, lambda _table: self.lock)
+
+    def replay(self, name: str, corrected: str | None = None, top: float = 100, **fields: Any) -> StageContext:
+        context = self.context(name, top=top)
+        if corrected is not None:
+            file = self.folder / "quarantine/ports/corrected/fixed.csv"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(corrected)
+            fields["corrected"] = ref(file)
+        again = Replay(of=context.plan.batch_id, **fields)
+        changed = {
+            "replay": again,
+            "batch_id": batch_id_of_replay("ports", again, context.pipeline.hash),
+            "run_id": "r",
+        }
+        return replace(context, plan=RunPlan.model_validate({**context.plan.model_dump(), **changed}))
+
+    def table(self) -> list[tuple[Any, ...]]:
+        location = local_environment(self.folder).table_uri("curated", "ports")
+        rows = self.spark.read.format("delta").load(location).collect()
+        return sorted((row.code, row.depth, str(row.effective_from), str(row.effective_to)) for row in rows)
+
+
+@pytest.fixture
+def make(spark: SparkSession, tmp_path: Path) -> Iterator[Callable[[str], Ports]]:
+    with FileLock(tmp_path / "ports.lock") as lock:
+        yield lambda name: Ports(spark, tmp_path / name, lock)
+
+
+def fused(context: StageContext) -> Manifest:
+    return run_fused(context, lambda _manifest: None)
+
+
+def three(ports: Ports, second: str) -> None:
+    """Three releases, of which the second has ``second``."""
+    for name, text in (("2024-01-01.csv", FIRST), ("2024-02-01.csv", second), ("2024-03-01.csv", THIRD)):
+        assert fused(ports.context(name, text)).outcome == "passed"
+
+
+def test_a_row_in_quarantine_names_the_rule_as_it_was_and_shows_no_personal_data(make: Any) -> None:
+    ports = make("t")
+    context = ports.context("2024-02-01.csv", BAD)
+    assert run_stage(context, "ingest", lambda _manifest: None).counts.quarantined == 2
+    zone = AsideZone(context.environment.quarantine)
+    rows = list(zone.rows_of("ports", context.plan.batch_id))
+    marks = fingerprints(context.pipeline.contract)
+    assert {row.rules: row.fingerprints for row in rows} == {
+        ("between(depth)",): (marks["between(depth)"],),
+        ("type(depth)",): (marks["type(depth)"],),
+    }
+    assert {json.loads(row.raw or "")["master"] for row in rows} == {"***"}
+    assert {row.key["code"] for row in rows if row.key} == {"RTM", "HAM"}
+    raws = {row.raw or "": row.rules[0] for row in rows}
+    found = lines_of(raws, BAD.splitlines(), context.pipeline.spec.source, context.pipeline.contract)
+    assert {raws[raw]: lines for raw, lines in found.items()} == {"between(depth)": [2], "type(depth)": [3]}
+
+
+def test_corrected_rows_come_back_at_their_day_as_if_they_had_never_been_bad(make: Any) -> None:
+    ports, as_if = make("t"), make("as_if")
+    three(ports, BAD)
+    three(as_if, BAD.replace("240", "24.5").replace("deep", "15"))
+    assert ports.table() != as_if.table()
+    manifest = fused(ports.replay("2024-02-01.csv", "depth,code,master\n24.5,RTM,Anna\n15,HAM,Bert\n"))
+    assert (manifest.outcome, manifest.counts.rows_in, manifest.counts.quarantined) == ("passed", 3, 0)
+    told = next(report for report in manifest.quality if report.rule == "replay")
+    assert told.metrics == {"replaced": 2, "corrected": 2}
+    assert ports.table() == as_if.table()
+
+
+def test_rows_that_a_mended_rule_accepts_come_back_and_the_others_stay(make: Any) -> None:
+    ports, as_if = make("t"), make("as_if")
+    three(ports, BAD)
+    manifest = fused(ports.replay("2024-02-01.csv", top=300))
+    assert (manifest.outcome, manifest.counts.good, manifest.counts.quarantined) == ("passed", 2, 1)
+    three(as_if, BAD.replace("240", "24"))
+
+    assert ("RTM", 240.0, "2024-02-01", "2024-03-01") in ports.table()
+    assert [row for row in ports.table() if row[0] != "RTM"] == [row for row in as_if.table() if row[0] != "RTM"]
+    before = ports.table()
+    again = fused(ports.replay("2024-02-01.csv", top=300))
+    assert again.tables[0].version_before == again.tables[0].version_after
+    assert ports.table() == before
+
+
+def test_only_the_rows_of_one_rule_are_replaced_and_dropped_ones_are_counted(make: Any) -> None:
+    ports = make("t")
+    three(ports, BAD)
+    fixed = "code,master,depth\nHAM,Bert,15\n"
+    one = ports.replay("2024-02-01.csv", fixed, rule="type(depth)")
+    manifest = run_stage(one, "ingest", lambda _manifest: None)
+    assert (manifest.outcome, manifest.counts.rows_in, manifest.counts.quarantined) == ("passed", 3, 1)
+    other = ports.replay("2024-02-01.csv", fixed, drop=1)
+    manifest = run_stage(other, "ingest", lambda _manifest: None)
+    assert (manifest.outcome, manifest.counts.rows_in, manifest.counts.quarantined) == ("passed", 2, 0)
+
+
+@pytest.mark.parametrize("corrected", ["code,master,depth\nHAM,Bert,15\n", "code,master,depth\nA,,1\nB,,1\nC,,1\n"])
+def test_corrected_records_that_are_not_as_many_as_the_rows_they_replace_are_refused(make: Any, corrected: str) -> None:
+    ports = make("t")
+    three(ports, BAD)
+    before = ports.table()
+    manifest = fused(ports.replay("2024-02-01.csv", corrected))
+    assert manifest.problem is not None
+    assert manifest.problem.code == "GH2053"
+    assert ports.table() == before
+
+
+def test_a_corrected_record_that_is_bad_itself_is_set_aside_with_its_own_object(make: Any) -> None:
+    ports = make("t")
+    three(ports, BAD)
+    context = ports.replay("2024-02-01.csv", "code,master,depth\nRTM,Anna,24.5\nHAM,Bert,shallow\n")
+    manifest = run_stage(context, "ingest", lambda _manifest: None)
+    assert (manifest.outcome, manifest.counts.good, manifest.counts.quarantined) == ("passed", 2, 1)
+    (row,) = AsideZone(context.environment.quarantine).rows_of("ports", context.plan.batch_id)
+    assert row.source_object.endswith("fixed.csv")
+
+
+def test_a_delivery_that_was_refused_whole_is_published_by_its_replay(make: Any) -> None:
+    ports, as_if = make("t"), make("as_if")
+    worse = BAD.replace("ANR,Cleo,18", "ANR,Cleo,-1")
+    assert fused(ports.context("2024-02-01.csv", worse)).outcome == "failed"
+    good = "code,master,depth\nRTM,Anna,24\nHAM,Bert,15\nANR,Cleo,18\n"
+    assert fused(ports.replay("2024-02-01.csv", good)).outcome == "passed"
+    fused(as_if.context("2024-02-01.csv", good))
+    assert ports.table() == as_if.table()
