@@ -196,7 +196,15 @@ def test_a_document_that_cannot_be_read_to_its_end_is_refused_by_a_code(read: Re
 
 @pytest.mark.parametrize(
     "line",
-    ['{"id": 2, "id": 3}', '{"id": 2, "x": 1, "x": 1}', '{"\\u0069d": 2, "id": 2}', '{"id": 2, "id": null}', "[2]"],
+    [
+        '{"id": 2, "id": 3}',
+        '{"id":2,"id":3}',
+        '{"id" :2,"user_name":"a","price":1,"id"\t: 3}',
+        '{"id": 2, "x": 1, "x": 1}',
+        '{"\\u0069d": 2, "id": 2}',
+        '{"id": 2, "id": null}',
+        "[2]",
+    ],
 )
 def test_a_json_line_that_repeats_a_name_or_is_no_object_is_set_aside_as_it_was_delivered(
     read: Read, line: str

@@ -44,7 +44,12 @@ def _opened(records: DataFrame, columns: Sequence[Column]) -> Opened:
     schema = StructType([*fields, StructField(MALFORMED, StringType())])
     read = F.from_json(LINE, schema, {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": MALFORMED})
     frame = records.select(LINE, read.alias(_RECORD))
-    unfit = [_field(MALFORMED).isNotNull(), F.col(_RECORD).isNull(), holds_lost_bytes(F.col(LINE)), _repeats_a_name()]
+    unfit = [
+        _field(MALFORMED).isNotNull(),
+        F.col(_RECORD).isNull(),
+        holds_lost_bytes(F.col(LINE)),
+        _repeats_a_name(columns),
+    ]
     unfit += [_several(column) for column in columns if column.aliases]
     bad = reduce(or_, (F.coalesce(one, F.lit(False)) for one in unfit))
     agreed = (F.coalesce(*map(_field, column.names)).alias(column.name) for column in columns)
@@ -53,10 +58,24 @@ def _opened(records: DataFrame, columns: Sequence[Column]) -> Opened:
     )
 
 
-def _repeats_a_name() -> SparkColumn:
-    """Of two fields of one name Spark would keep the last. NULL for what is no object."""
-    names = F.expr(f"json_object_keys({LINE})")
-    return F.size(names) > F.size(F.array_distinct(names))
+def _repeats_a_name(columns: Sequence[Column]) -> SparkColumn:
+    """Of two fields of one name Spark would keep the last. NULL for what is no object.
+
+    To list a record's names is to read it again, so it is done only where it can have more members than fields were
+    found: a member's colon stands behind a quote or a blank.
+    """
+    found = sum((_field(name).isNotNull().cast("int") for column in columns for name in column.names), F.lit(0))
+    members = sum((_times(text) for text in ('":', " :", "\t:", "\n:", "\r:")), F.lit(0))
+    names = F.array(F.expr(f"json_object_keys({LINE})"))
+    # Within a filter, so that the names are listed once.
+    repeating = F.filter(names, lambda listed: F.size(listed) > F.size(F.array_distinct(listed)))
+    return F.when(members > found, F.size(repeating) > 0)
+
+
+def _times(text: str) -> SparkColumn:
+    """How often a text of two characters of one byte stands in the record; none can overlap with itself."""
+    left = F.replace(F.col(LINE), F.lit(text), F.lit(""))
+    return (F.octet_length(LINE) - F.octet_length(left)) / 2
 
 
 def _several(column: Column) -> SparkColumn:
