@@ -62,6 +62,7 @@ def cut(packed: bytes) -> bytes:
 
 
 def flipped(packed: bytes, place: int) -> bytes:
+    place %= len(packed)
     return packed[:place] + bytes([packed[place] ^ 0x55]) + packed[place + 1 :]
 
 

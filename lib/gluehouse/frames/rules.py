@@ -31,7 +31,9 @@ def violations(checks: Iterable[Column]) -> Column:
     found = list(checks)
     if not found:
         return F.array().cast(f"array<{VIOLATION}>")
-    return F.filter(F.array(*found), lambda check: check.isNotNull())
+    # Spark interprets the filter and all that stands in it. So it sees bad rows alone; what tells those is compiled.
+    bad = F.coalesce(*found).isNotNull()
+    return F.when(bad, F.filter(F.array(*found), lambda check: check.isNotNull())).otherwise(violations(()))
 
 
 def quoted(name: str) -> Column:

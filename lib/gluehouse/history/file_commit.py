@@ -192,8 +192,10 @@ class FileCommit:
         if mode is None:
             told = self._class(DELTA + "DeltaOperations$Merge")(*[option.empty()] * 4, nothing, nothing, nothing)
         else:
-            saving = self._class(SQL + "SaveMode").valueOf(mode)
-            told = self._class(DELTA + "DeltaOperations$Write")(saving, *[option.empty()] * 3)
+            write = self._class(DELTA + "DeltaOperations$Write")
+            # Behind the mode stand options that nobody needs here: three in Delta 3.3, six in 4.2.
+            others = write._java_lang_class.getConstructors()[0].getParameterCount() - 1
+            told = write(self._class(SQL + "SaveMode").valueOf(mode), *[option.empty()] * others)
         actions = self._actions
         if transaction is not None:
             now = option.apply(int(time.time() * 1000))
