@@ -107,7 +107,8 @@ def unfit(cleanse: Cleanse, contract: Contract, format_: str) -> Iterator[str]:
             yield f"cleanse.columns names {name}, which is none of its columns"
             continue
         column = contract.column(name)
-        if format_ in ("json", "json_document") and column.type.startswith("decimal") and (steps.changes_text or steps.null_tokens):
+        typed = format_ in ("json", "json_document") and column.type.startswith("decimal")
+        if typed and (steps.changes_text or steps.null_tokens):
             yield f"cleanse.columns changes the text of {name}, but decimals of JSON are read as numbers"
         if steps.default is not None and not is_value(steps.default, column.type):
             yield f"cleanse.columns gives {name} the default '{steps.default}', which is no {column.type}"
