@@ -12,6 +12,7 @@ import click
 
 from gluehouse.cli.documents import Problem, read, refuse
 from gluehouse.cli.draft import SAMPLES, draft_of
+from gluehouse.cli.options import root as root_option
 from gluehouse.cli.rows import aligned
 from gluehouse.errors import ConfigError
 from gluehouse.spec.change import SEVERITIES, Change, worst
@@ -19,13 +20,6 @@ from gluehouse.spec.contract import CONTRACT_NAME, Contract
 from gluehouse.spec.contract_effects import diff as diff_of
 from gluehouse.spec.contract_uses import Consumer
 from gluehouse.spec.pipeline import PipelineSpec
-
-ROOT = click.option(
-    "--root",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    default=".",
-    help="The checkout. Default: here.",
-)
 
 
 @click.group()
@@ -46,7 +40,7 @@ def contract() -> None:
     envvar="GLUEHOUSE_JARS",
     help="Folder with Deequ's and Delta's jars. Default: of the checkout.",
 )
-@ROOT
+@root_option()
 def infer(
     files: tuple[str, ...],
     name: str,
@@ -81,7 +75,7 @@ def infer(
 @click.argument("new")
 @click.option("--pipelines", multiple=True, help="Tell of this pipeline alone (may be repeated). Default: of all.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of tables.")
-@ROOT
+@root_option()
 def diff(old: str, new: str, pipelines: tuple[str, ...], as_json: bool, root: Path) -> None:
     """List what changes from contract OLD to NEW, and what each change breaks in the pipelines that use either.
 

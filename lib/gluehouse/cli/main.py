@@ -13,17 +13,12 @@ from gluehouse.cli import schemas
 from gluehouse.cli.compile import compile_all, write_artifacts
 from gluehouse.cli.contract import contract
 from gluehouse.cli.history import history
+from gluehouse.cli.options import STACK
+from gluehouse.cli.options import root as root_option
 from gluehouse.cli.quality import quality
 from gluehouse.cli.quarantine import quarantine
 from gluehouse.errors import ConfigError, GluehouseError, SetupError
 from gluehouse.spec.plan import FromStage
-
-ROOT = click.option(
-    "--root",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    default=".",
-    help="The checkout. Default: here.",
-)
 
 
 @click.group()
@@ -33,7 +28,7 @@ def commands() -> None:
 
 
 @commands.command()
-@ROOT
+@root_option()
 def check(root: Path) -> None:
     """Check every pipeline and contract; list all problems with file and line."""
     for name, pipeline in compile_all(root).items():
@@ -41,7 +36,7 @@ def check(root: Path) -> None:
 
 
 @commands.command("compile")
-@ROOT
+@root_option()
 @click.option("--to", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the artifacts.")
 @click.option("--config-uri", default=None, help="Where that folder will be read from. Default: the folder itself.")
 def compile_command(root: Path, to: Path, config_uri: str | None) -> None:
@@ -50,7 +45,7 @@ def compile_command(root: Path, to: Path, config_uri: str | None) -> None:
 
 
 @commands.command()
-@ROOT
+@root_option()
 def schema(root: Path) -> None:
     """Write the JSON Schemas of pipeline, contract and environment files to config/schema."""
     for file in schemas.write(root / "config/schema"):
@@ -60,12 +55,7 @@ def schema(root: Path) -> None:
 @commands.command("rerun")
 @click.argument("run_id")
 @click.option("--from", "stage", type=click.Choice(["ingest", "process", "validate", "publish"]), default="ingest")
-@click.option(
-    "--stack",
-    default="gluehouse-local",
-    show_default=True,
-    help="The CloudFormation stack of the environment.",
-)
+@STACK
 @click.option(
     "--allow-mass-delete",
     is_flag=True,

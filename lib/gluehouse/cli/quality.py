@@ -11,6 +11,8 @@ import click
 from gluehouse.aws import stacks
 from gluehouse.aws.metrics import MetricsFolder
 from gluehouse.cli.compile import compile_all
+from gluehouse.cli.options import FOLDER, STACK
+from gluehouse.cli.options import root as root_option
 from gluehouse.cli.rows import aligned
 from gluehouse.errors import ConfigError
 from gluehouse.quality.anomaly import number
@@ -34,23 +36,9 @@ def quality() -> None:
 @click.argument("pipeline")
 @click.option("--metric", help="One metric, run by run. Default: the last value of each metric.")
 @click.option("--last", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many runs to show.")
-@click.option(
-    "--stack",
-    default="gluehouse-local",
-    show_default=True,
-    help="The CloudFormation stack of the environment.",
-)
-@click.option(
-    "--folder",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="In place of a stack: the folder with the zones of `python -m gluehouse_local stage`.",
-)
-@click.option(
-    "--root",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    default=".",
-    help="The checkout, whose quality.anomaly says how the bands are made. Default: here.",
-)
+@STACK
+@FOLDER
+@root_option(", whose quality.anomaly says how the bands are made")
 def trend(pipeline: str, metric: str | None, last: int, stack: str, folder: Path | None, root: Path) -> None:
     """Show how the metrics of PIPELINE moved: values, bands and verdicts, the refused runs too.
 

@@ -18,6 +18,8 @@ import click
 from gluehouse.aws import replays, stacks, storage, wiring
 from gluehouse.aws.aside import AsideRow, AsideZone
 from gluehouse.cli.compile import compile_all
+from gluehouse.cli.options import FOLDER, STACK
+from gluehouse.cli.options import root as root_option
 from gluehouse.cli.rows import aligned
 from gluehouse.errors import ConfigError
 from gluehouse.spec.environment import Environment
@@ -25,14 +27,6 @@ from gluehouse.spec.ledger import LedgerRow
 from gluehouse.spec.lines import has_lines, lines_of
 from gluehouse.spec.pipeline import CompiledPipeline
 
-STACK = click.option(
-    "--stack", default="gluehouse-local", show_default=True, help="The CloudFormation stack of the environment."
-)
-FOLDER = click.option(
-    "--folder",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="In place of a stack: the folder with the zones of `python -m gluehouse_local stage`.",
-)
 FORMAT = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
 _UNPACKED: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.decompress, ".bz2": bz2.decompress}
 
@@ -70,12 +64,7 @@ def list_command(pipeline: str, stack: str, folder: Path | None, form: str) -> N
 @click.option("--rule", help="Only rows that broke this rule.")
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Rows to print; 0: all.")
 @click.option("--lines", is_flag=True, help="Look up the lines too, by reading the source objects (CSV, JSON lines).")
-@click.option(
-    "--root",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    default=".",
-    help="The checkout, which tells the format of the source for --lines. Default: here.",
-)
+@root_option(", which tells the format of the source for --lines")
 @FORMAT
 def show(
     batch: str, stack: str, folder: Path | None, rule: str | None, limit: int, lines: bool, root: Path, form: str
