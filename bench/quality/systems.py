@@ -13,12 +13,13 @@ from pyspark.sql import functions as F
 from bench.history.systems.spark import ROOT, SETTINGS, SparkSystem, StageMetrics
 from bench.history.systems.system import Seed
 from bench.quality.data import CONTRACT, DQDL
-from gluehouse.frames.parse import DEDUPLICATED, VIOLATIONS, WARNED, parse
+from gluehouse.frames.parse import DEDUPLICATED, WARNED, parse
 from gluehouse.frames.rules import check
 from gluehouse.sources import file
 from gluehouse.spec.contract import Contract
 from gluehouse.spec.row_rule import Unique
 from gluehouse.spec.source import FileSource
+from gluehouse.stages.zones import REJECTED, with_verdict
 
 JARS = ROOT / ".cache/jars/glue-5.1"
 
@@ -64,9 +65,8 @@ class Ours(System):
         source = FileSource(kind="file", format="csv", prefix="orders/", mode="changes")
         delivered = file.read(self.spark, [str(batch)], source, self._contract())
         judged = parse(delivered, self._contract(), source.null_tokens)
-        apart = judged.withColumn("rejected", F.size(VIOLATIONS) > 0).drop(DEDUPLICATED, WARNED)
-        apart.write.partitionBy("rejected").parquet(str(table))
-        return {"aside": self.spark.read.parquet(str(table / "rejected=true")).count()}
+        with_verdict(judged.drop(DEDUPLICATED, WARNED)).write.partitionBy(REJECTED).parquet(str(table))
+        return {"aside": self.spark.read.parquet(str(table / f"{REJECTED}=true")).count()}
 
     def _contract(self) -> Contract:
         return self.contract

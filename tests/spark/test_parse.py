@@ -68,6 +68,19 @@ def test_the_empty_text_is_null_where_the_source_says_so_and_passes_where_null_i
     assert (row["a"], rules(row)) == (None, [])
 
 
+@pytest.mark.parametrize(
+    ("type_", "token"),
+    [("int", "-1"), ("int", " 0"), ("boolean", "no"), ("boolean", " N "), ("double", "NaN"), ("double", "-Infinity"),
+     ("double", "1e3"), ("decimal(5,2)", "9.99"), ("date", "1900-01-01"), ("timestamp", "2024-01-01 00:00"),
+     ("string", "n/a"), ("string", "it's \\'"), ("int", "n/a")],
+)  # fmt: skip
+def test_a_null_token_is_null_also_where_it_could_be_read_as_a_value(spark, type_, token) -> None:
+    contract = Contract.model_validate({"contract": "t.v1", "columns": [{"name": "a", "type": type_}]})
+    frame = spark.createDataFrame([(token, "o", None)], "a string, _source_object string, _malformed string")
+    row = parse(frame, contract, [token]).collect()[0]
+    assert (row["a"], rules(row), row["_raw"]) == (None, [], None)
+
+
 def test_null_in_a_column_that_allows_none_is_one_violation_and_not_two(spark) -> None:
     assert rules(parsed(spark, "int", "", nullable=False)) == ["not_null(a)"]
 

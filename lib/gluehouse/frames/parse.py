@@ -6,21 +6,21 @@ typed columns and all that is wrong with it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import SecretBytes
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import StringType, StructType
+from pyspark.sql.types import StructType
 
+from gluehouse.frames.cell import Cell
 from gluehouse.frames.cleanse import cleaned, without_tokens
 from gluehouse.frames.mask import as_json, masked_columns, record
 from gluehouse.frames.protect import protected
 from gluehouse.frames.reference import missing, with_references
 from gluehouse.frames.repeats import with_repeats, with_unique
-from gluehouse.frames.rules import VIOLATION, broken, check, quoted, violation, violations
+from gluehouse.frames.rules import broken, check, is_any, quoted, violation, violations
 from gluehouse.spec.cleanse import Cleanse
 from gluehouse.spec.contract import Column as ContractColumn
 from gluehouse.spec.contract import Contract
@@ -33,7 +33,7 @@ VIOLATIONS = "_violations"
 SOURCE_OBJECT = "_source_object"
 MALFORMED = "_malformed"
 MALFORMED_RULE = "malformed"
-_DELIVERED, _REPEATED = "_delivered", "_repeated"
+_DELIVERED, _CLEANED, _BROKEN, _REPEATED = "_delivered", "_cleaned", "_broken", "_repeated"
 
 
 @dataclass(frozen=True)
@@ -59,15 +59,15 @@ def parse(
     row repeats another, and is to be dropped). Grain: one row a delivered row. Raises ConfigError GH1091.
     """
     how = how or How()
-    cast = _cast(delivered, contract, null_tokens, how.cleanse)
-    checked = with_references(cast, _references(contract), how.tables).withColumn(VIOLATIONS, _violations(contract))
-    judged = _with_repeats(checked, contract, how.cleanse)
+    cells = _cells(delivered.schema, contract, null_tokens, how.cleanse)
+    typed = with_references(_typed(delivered, cells, how.cleanse), _references(contract), how.tables)
+    judged, broken = _with_repeats(typed, contract, cells, how.cleanse)
     masked = masked_columns(contract)
     as_delivered = F.coalesce(record(quoted(MALFORMED), masked), as_json(contract.column_names, masked, _DELIVERED))
     return judged.select(
         *(_protected(column, how.salt).alias(column.name) for column in contract.columns),
-        quoted(VIOLATIONS),
-        F.when(F.size(quoted(VIOLATIONS)) > 0, as_delivered).alias(RAW),
+        F.when(broken, _violations(contract, cells)).otherwise(violations(())).alias(VIOLATIONS),
+        F.when(broken, as_delivered).alias(RAW),
         quoted(SOURCE_OBJECT),
         _warned(contract).alias(WARNED),
         quoted(DEDUPLICATED),
@@ -83,51 +83,61 @@ def warnings(contract: Contract) -> tuple[tuple[str, Column], ...]:
     )
 
 
-def _cast(delivered: DataFrame, contract: Contract, null_tokens: Sequence[str], cleanse: Cleanse) -> DataFrame:
-    """``_delivered`` and ``_in`` (structs of the values as they came and as they were cleaned), and the typed columns.
+def _cells(delivered: StructType, contract: Contract, null_tokens: Sequence[str], cleanse: Cleanse) -> dict[Cell, str]:
+    """The columns' cells, and where their values stand beside the typed ones, as SQL."""
+    places: dict[Cell, str] = {}
+    for column in contract.columns:
+        steps, type_ = cleanse.steps(column.name), delivered[column.name].dataType.simpleString()
+        tokens = (*null_tokens, *steps.null_tokens) if type_ == "string" else ()
+        within = _CLEANED if type_ == "string" and steps.changes_text else _DELIVERED
+        places[Cell(column, type_, tokens, cleanse.default(column.name))] = f"{within}.`{column.name}`"
+    return places
 
-    A text is cleaned in a projection of its own: the last look for null tokens reads it twice.
+
+def _typed(delivered: DataFrame, cells: Mapping[Cell, str], cleanse: Cleanse) -> DataFrame:
+    """The typed columns, ``_delivered`` (struct of the values as they came) and, of texts that are cleaned,
+    ``_cleaned`` (struct of them, before the last look for null tokens).
+
+    Each projection copies every row, so there is but one here; cleaned texts have another one before it, because they
+    are read several times.
     """
-    types, names = delivered.schema, contract.column_names
-    texts = [name for name in names if isinstance(types[name].dataType, StringType)]
-    tokens = {name: (*null_tokens, *cleanse.steps(name).null_tokens) for name in texts}
-    opened = delivered.select(
-        F.struct(*(quoted(name) for name in names)).alias(_DELIVERED), quoted(MALFORMED), quoted(SOURCE_OBJECT),
-        *(_text(name, tokens[name], cleanse) if name in texts else quoted(name) for name in names),
+    names = [cell.column.name for cell in cells]
+    texts = {cell: place for cell, place in cells.items() if place.startswith(f"{_CLEANED}.")}
+    if texts:
+        delivered = delivered.select("*", F.struct(*(_text(cell, cleanse) for cell in texts)).alias(_CLEANED))
+    # By its own name a delivered value is read without the struct that is made of it here.
+    typed = (
+        cell.typed(place if cell in texts else f"`{cell.column.name}`").alias(cell.column.name)
+        for cell, place in cells.items()
+    )
+    return delivered.select(
+        F.struct(*(quoted(name) for name in names)).alias(_DELIVERED), *([_CLEANED] if texts else []),
+        quoted(MALFORMED), quoted(SOURCE_OBJECT), *typed,
     )  # fmt: skip
-    again = {name for name in texts if cleanse.steps(name).changes_text}
-    values = (without_tokens(quoted(name), tokens[name]) if name in again else quoted(name) for name in names)
-    cleaned_rows = opened.select(
-        quoted(_DELIVERED), quoted(MALFORMED), quoted(SOURCE_OBJECT),
-        F.struct(*(value.alias(name) for name, value in zip(names, values, strict=True))).alias("_in"),
-    )  # fmt: skip
-    typed = (_with_default(_typed(types, c), c, cleanse.default(c.name)).alias(c.name) for c in contract.columns)
-    return cleaned_rows.select("*", *typed)
 
 
-def _text(name: str, tokens: Sequence[str], cleanse: Cleanse) -> Column:
-    return cleaned(without_tokens(quoted(name), tokens), cleanse.steps(name)).alias(name)
+def _text(cell: Cell, cleanse: Cleanse) -> Column:
+    name = cell.column.name
+    return cleaned(without_tokens(quoted(name), cell.tokens), cleanse.steps(name)).alias(name)
 
 
-def _with_default(value: Column, column: ContractColumn, default: str | None) -> Column:
-    """A value that was delivered and could not be cast stays NULL: that is a violation."""
-    if default is None:
-        return value
-    return F.when(F.col(f"_in.`{column.name}`").isNull(), F.lit(default).cast(column.type)).otherwise(value)
-
-
-def _with_repeats(checked: DataFrame, contract: Contract, cleanse: Cleanse) -> DataFrame:
-    """Adds ``_deduplicated``, and what the rules of uniqueness find among the rows that are left and good."""
-    names, good = contract.column_names, F.size(quoted(VIOLATIONS)) == 0
-    rows = checked.withColumn(DEDUPLICATED, F.lit(False))
+def _with_repeats(
+    rows: DataFrame, contract: Contract, cells: Mapping[Cell, str], cleanse: Cleanse
+) -> tuple[DataFrame, Column]:
+    """Adds ``_deduplicated``, and what the rules of uniqueness find among the rows that are left and good; and tells
+    whether a row breaks any rule."""
+    names, rules = contract.column_names, _unique(contract)
+    broken = quoted(MALFORMED).isNotNull() | is_any(_own(contract, cells))
+    rows = rows.withColumn(DEDUPLICATED, F.lit(False))
+    if rules or cleanse.deduplicate:
+        # Asked once, before the shuffles.
+        rows, broken = rows.withColumn(_BROKEN, broken), quoted(_BROKEN)
     if cleanse.deduplicate:
-        rows = with_repeats(checked, names, cleanse.deduplicate, good, DEDUPLICATED)
-    rules = _unique(contract)
-    if not rules:
-        return rows
-    rows = with_unique(rows, names, rules, good & ~quoted(DEDUPLICATED), _REPEATED)
-    stopping = [broken(r, quoted(_REPEATED)[place]) for place, r in enumerate(rules) if r.severity == "reject"]
-    return rows.withColumn(VIOLATIONS, F.concat(quoted(VIOLATIONS), violations(stopping)))
+        rows = with_repeats(rows.drop(DEDUPLICATED), names, cleanse.deduplicate, ~broken, DEDUPLICATED)
+    if rules:
+        rows = with_unique(rows, names, rules, ~broken & ~quoted(DEDUPLICATED), _REPEATED)
+        broken = broken | is_any(_repeated(contract))
+    return rows, broken
 
 
 def _warned(contract: Contract) -> Column:
@@ -155,86 +165,42 @@ def _protected(column: ContractColumn, salt: SecretBytes | None) -> Column:
     return value if column.protect is None else protected(column.protect, value, column.name, salt)
 
 
-def _typed(types: StructType, column: ContractColumn) -> Column:
-    """The value in the contract's type, NULL where it cannot be had without loss.
-
-    ``try_cast`` has ANSI semantics whatever the session says ('1.9' is no INT), but it lets 3.7 become 3:
-    a typed value must therefore be the same after casting back.
-    """
-    source = f"_in.`{column.name}`"
-    delivered_type = types[column.name].dataType.simpleString()
-    if column.formats and delivered_type == "string":
-        read = F.coalesce(*(F.try_to_timestamp(F.col(source), F.lit(pattern)) for pattern in column.formats))
-        return _in_zone(read, column.zone).cast(column.type)
-    if column.zone and delivered_type == "timestamp_ntz":
-        return _in_zone(F.col(source).cast("timestamp"), column.zone)
-    value = F.expr(f"try_cast({source} AS {column.type})")
-    if delivered_type == "string":
-        return F.when(_whole_text(source, column.type), value)
-    if delivered_type == column.type:
-        return value
-    back = F.expr(f"try_cast(try_cast({source} AS {column.type}) AS {delivered_type})")
-    return F.when(back.eqNullSafe(F.col(source)), value)
-
-
-def _in_zone(clock: Column, zone: str | None) -> Column:
-    """The instant at which clocks of ``zone`` showed what ``clock`` shows in UTC, the zone of every session of ours.
-
-    NULL for an hour that the zone's clocks skipped. Of an hour that they showed twice it is the first.
-    """
-    if zone is None:
-        return clock
-    instant = F.to_utc_timestamp(clock, zone)
-    return F.when(F.from_utc_timestamp(instant, zone) == clock, instant)
-
-
-def _whole_text(source: str, to: str) -> Column:
-    """Whether the cast of a text uses all of it: one to DATE stops at a T, one to DECIMAL rounds, and one to DOUBLE
-    makes an infinity of a number that is too large."""
-    decimal = re.fullmatch(r"decimal\((\d+),(\d+)\)", to)
-    if decimal:
-        whole_digits = int(decimal[1]) - int(decimal[2])
-        exact = f"try_cast({source} AS decimal(38,{38 - whole_digits}))"
-        return F.expr(f"try_cast({source} AS {to}) = {exact}")
-    if to in ("float", "double"):
-        finite = f"abs(try_cast({source} AS {to})) < double('Infinity')"
-        return F.expr(f"{finite} OR NOT {source} RLIKE '[0-9]'")
-    if to == "date":
-        return F.col(source).rlike(r"^\s*\d{4}-\d{2}-\d{2}\s*$")
-    return F.lit(True)
-
-
-def _violations(contract: Contract) -> Column:
-    """What is wrong with a row. A malformed row has that one violation: its cells cannot be trusted."""
-    cells = [
+def _own(contract: Contract, cells: Mapping[Cell, str]) -> list[Column]:
+    """The violations that a row has by itself, or by what a published table has not."""
+    casts = [
         violation(
-            F.col(f"_in.`{c.name}`").isNotNull() & quoted(c.name).isNull(),
-            f"type({c.name})",
-            f"{c.name} is no {c.type}" + _form(c),
+            quoted(cell.column.name).isNull() & cell.given(place).isNotNull(),
+            f"type({cell.column.name})",
+            f"{cell.column.name} is no {cell.column.type}" + _form(cell.column),
         )
-        for c in contract.columns
-        if c.type != "string"
+        for cell, place in cells.items()
+        if cell.column.type != "string"
     ]
     nulls = [
         violation(
-            F.col(f"_in.`{c.name}`").isNull() & quoted(c.name).isNull(),
-            f"not_null({c.name})",
-            f"{c.name} is NULL or empty",
+            quoted(cell.column.name).isNull() & cell.given(place).isNull(),
+            f"not_null({cell.column.name})",
+            f"{cell.column.name} is NULL or empty",
         )
-        for c in contract.columns
-        if not c.nullable
+        for cell, place in cells.items()
+        if not cell.column.nullable
     ]
-    own = [check(r) for r in contract.row_rules if r.severity == "reject" and not isinstance(r, Reference | Unique)]
+    rules = [check(r) for r in contract.row_rules if r.severity == "reject" and not isinstance(r, Reference | Unique)]
     pairs = zip(_references(contract), missing(_references(contract)), strict=True)
-    gone = [broken(rule, where) for rule, where in pairs if rule.severity == "reject"]
-    found = violations([*cells, *nulls, *own, *gone])
-    shape = F.array(
-        F.struct(
-            F.lit(MALFORMED_RULE).alias("rule"),
-            F.lit("the record is not what its format, header and encoding say").alias("reason"),
-        ).cast(VIOLATION)
-    )
-    return F.when(quoted(MALFORMED).isNotNull(), shape).otherwise(found)
+    return [*casts, *nulls, *rules, *(broken(rule, where) for rule, where in pairs if rule.severity == "reject")]
+
+
+def _repeated(contract: Contract) -> list[Column]:
+    """The violations that a row has by what it has in common with others."""
+    pairs = enumerate(_unique(contract))
+    return [broken(rule, quoted(_REPEATED)[place]) for place, rule in pairs if rule.severity == "reject"]
+
+
+def _violations(contract: Contract, cells: Mapping[Cell, str]) -> Column:
+    """What is wrong with a row. A malformed row has that one violation: its cells cannot be trusted."""
+    shape = violation(F.lit(True), MALFORMED_RULE, "the record is not what its format, header and encoding say")
+    found = violations([*_own(contract, cells), *_repeated(contract)])
+    return F.when(quoted(MALFORMED).isNotNull(), violations([shape])).otherwise(found)
 
 
 def _form(column: ContractColumn) -> str:

@@ -31,9 +31,13 @@ def violations(checks: Iterable[Column]) -> Column:
     found = list(checks)
     if not found:
         return F.array().cast(f"array<{VIOLATION}>")
-    # Spark interprets the filter and all that stands in it. So it sees bad rows alone; what tells those is compiled.
-    bad = F.coalesce(*found).isNotNull()
-    return F.when(bad, F.filter(F.array(*found), lambda check: check.isNotNull())).otherwise(violations(()))
+    return F.filter(F.array(*found), lambda check: check.isNotNull())
+
+
+def is_any(checks: Iterable[Column]) -> Column:
+    """Whether a row has any violation, which is cheaper than to list them."""
+    found = list(checks)
+    return F.coalesce(*found).isNotNull() if found else F.lit(False)
 
 
 def quoted(name: str) -> Column:

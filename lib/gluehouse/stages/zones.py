@@ -25,9 +25,14 @@ REJECTED = "rejected"
 def write_staging(context: StageContext, parsed: DataFrame) -> str:
     """Write good and bad rows in ONE pass, apart by a partition: reading the source twice would cost twice."""
     uri = context.environment.staging_uri(context.plan.pipeline, context.plan.batch_id)
-    apart = parsed.withColumn(REJECTED, F.size(quoted(VIOLATIONS)) > 0)
-    apart.write.mode("overwrite").partitionBy(REJECTED).parquet(uri)
+    with_verdict(parsed).write.mode("overwrite").partitionBy(REJECTED).parquet(uri)
     return uri
+
+
+def with_verdict(parsed: DataFrame) -> DataFrame:
+    """What ``parse`` answered, and whether a row is ``rejected``; of good rows the empty list is not written."""
+    rejected = F.size(quoted(VIOLATIONS)) > 0
+    return parsed.withColumns({VIOLATIONS: F.when(rejected, quoted(VIOLATIONS)), REJECTED: rejected})
 
 
 def read_staging(context: StageContext, rejected: bool = False) -> DataFrame:

@@ -45,17 +45,23 @@ def read_csv(spark: SparkSession, uri: str, source: FileSource, columns: Sequenc
         enforceSchema="true",
         emptyValue="",
     )
-    frame = _without_lost_bytes(reader.csv(as_path(uri)), [name for name in names if name in expected])
+    # What is cast does not take U+FFFD anyway.
+    texts = {name for column in columns if column.type == "string" for name in column.names}
+    known = [name for name in names if name in expected]
+    frame = _without_lost_bytes(reader.csv(as_path(uri)), known, [name for name in known if name in texts])
     return Opened(frame, {name or "": None for name in header})
 
 
-def _without_lost_bytes(frame: DataFrame, names: Sequence[str]) -> DataFrame:
-    """Where bytes are no text in the agreed encoding Spark puts U+FFFD and says nothing: such a record is malformed."""
-    if not names:
+def _without_lost_bytes(frame: DataFrame, names: Sequence[str], texts: Sequence[str]) -> DataFrame:
+    """Where bytes are no text in the agreed encoding Spark puts U+FFFD and says nothing: such a record is malformed.
+
+    Looked for in ``texts``; the record is told by its columns ``names``.
+    """
+    if not texts:
         return frame
-    cells = [quoted(name) for name in names]
-    lost = F.when(F.concat_ws("", *cells).contains("\ufffd"), F.to_json(F.struct(*cells)))
-    return frame.withColumn(MALFORMED, F.coalesce(quoted(MALFORMED), lost))
+    lost = F.coalesce(*(F.when(quoted(name).contains("\ufffd"), True) for name in texts))
+    told = F.when(lost, F.to_json(F.struct(*(quoted(name) for name in names))))
+    return frame.withColumn(MALFORMED, F.coalesce(quoted(MALFORMED), told))
 
 
 def _text_columns(names: Sequence[str]) -> StructType:

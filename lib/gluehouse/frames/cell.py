@@ -1,0 +1,102 @@
+"""A delivered value as its column's contract takes it: without null tokens, in the agreed type."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from gluehouse.spec.contract import Column as ContractColumn
+
+# What Spark reads as a value of some type, though there is no digit in it.
+_WORDS = (
+    *("t", "true", "y", "yes", "f", "false", "n", "no", "inf", "infinity", "nan"),
+    *("epoch", "now", "today", "tomorrow", "yesterday"),
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The values of one column, delivered in the type ``delivered_type`` (as DDL says it), of which the ``tokens`` mean
+    NULL; ``default`` stands for what is NULL then.
+
+    Its methods take the ``place`` of the value as SQL: Spark 3.5 has ``try_cast`` there alone.
+    """
+
+    column: ContractColumn
+    delivered_type: str
+    tokens: tuple[str, ...] = ()
+    default: str | None = None
+
+    def given(self, place: str) -> Column:
+        """The value, or NULL where it is a null token."""
+        return F.expr(_without(place, self.tokens))
+
+    def typed(self, place: str) -> Column:
+        """The value in the contract's type, NULL where it cannot be had without loss: that is a violation, for which no
+        default stands."""
+        value = self._cast(place)
+        if self.default is None:
+            return value
+        return F.when(self.given(place).isNull(), F.lit(self.default).cast(self.column.type)).otherwise(value)
+
+    def _cast(self, place: str) -> Column:
+        """``try_cast`` has ANSI semantics whatever the session says ('1.9' is no INT), but it lets 3.7 become 3:
+        a typed value must therefore be the same after casting back."""
+        column, given = self.column, self.given(place)
+        if column.formats and self.delivered_type == "string":
+            read = F.coalesce(*(F.try_to_timestamp(given, F.lit(pattern)) for pattern in column.formats))
+            return _in_zone(read, column.zone).cast(column.type)
+        if column.zone and self.delivered_type == "timestamp_ntz":
+            return _in_zone(given.cast("timestamp"), column.zone)
+        if self.delivered_type == column.type:
+            return given
+        if self.delivered_type == "string":
+            tokens = [token for token in self.tokens if _may_be_a_value(token, column.type)]
+            return _of_text(_without(place, tokens), column.type)
+        typed = f"try_cast({place} AS {column.type})"
+        back = F.expr(f"try_cast({typed} AS {self.delivered_type})")
+        return F.when(back.eqNullSafe(F.expr(place)), F.expr(typed))
+
+
+def _without(place: str, tokens: list[str] | tuple[str, ...]) -> str:
+    if not tokens:
+        return place
+    listed = ", ".join(f"cast(X'{token.encode().hex()}' AS string)" for token in tokens)
+    return f"CASE WHEN NOT {place} IN ({listed}) THEN {place} END"
+
+
+def _may_be_a_value(token: str, to: str) -> bool:
+    """Whether a cast of the text could give a value; of others it is NULL anyway, and need not be asked for."""
+    return to == "binary" or bool(re.search(r"\d", token)) or token.strip().lower().lstrip("+-") in _WORDS
+
+
+def _of_text(text: str, to: str) -> Column:
+    """The cast, where it uses all of the text: one to DATE stops at a T, one to DECIMAL rounds, and one to DOUBLE makes
+    an infinity of a number that is too large."""
+    value = F.expr(f"try_cast({text} AS {to})")
+    decimal = re.fullmatch(r"decimal\((\d+),(\d+)\)", to)
+    if decimal:
+        whole_digits = int(decimal[1]) - int(decimal[2])
+        # The text is read once. What it has beyond 38 digits is lost, but then it does not fit either.
+        exact = F.expr(f"try_cast({text} AS decimal(38,{38 - whole_digits}))")
+        fitting = F.expr(f"try_cast(try_cast({text} AS decimal(38,{38 - whole_digits})) AS {to})")
+        return F.when(fitting == exact, fitting)
+    if to in ("float", "double"):
+        return F.when((F.abs(value) < F.lit(float("inf"))) | ~F.expr(text).rlike("[0-9]"), value)
+    if to == "date":
+        return F.when(F.expr(text).rlike(r"^\s*\d{4}-\d{2}-\d{2}\s*$"), value)
+    return value
+
+
+def _in_zone(clock: Column, zone: str | None) -> Column:
+    """The instant at which clocks of ``zone`` showed what ``clock`` shows in UTC, the zone of every session of ours.
+
+    NULL for an hour that the zone's clocks skipped. Of an hour that they showed twice it is the first.
+    """
+    if zone is None:
+        return clock
+    instant = F.to_utc_timestamp(clock, zone)
+    return F.when(F.from_utc_timestamp(instant, zone) == clock, instant)
