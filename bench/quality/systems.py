@@ -17,9 +17,10 @@ from gluehouse.frames.parse import DEDUPLICATED, WARNED, parse
 from gluehouse.frames.rules import check
 from gluehouse.sources import file
 from gluehouse.spec.contract import Contract
+from gluehouse.spec.environment import REJECTED
 from gluehouse.spec.row_rule import Unique
 from gluehouse.spec.source import FileSource
-from gluehouse.stages.zones import REJECTED, with_verdict
+from gluehouse.stages.zones import with_verdict
 
 JARS = ROOT / ".cache/jars/glue-5.1"
 

@@ -100,14 +100,14 @@ def test_rows_are_cleaned_repeats_dropped_and_the_counts_add_up(make: Make) -> N
     assert first.counts == again.counts
     counts = first.counts
     assert (counts.rows_in, counts.good, counts.quarantined, counts.deduplicated) == (6, 3, 1, 2)
-    staged = context.spark.read.parquet(first.outputs["staging"]).where("rejected = 'false'").collect()
+    staged = context.spark.read.parquet(first.outputs["staging"]).where("_rejected = 'false'").collect()
     assert {(row.buyer, row.town, str(row.net), str(row["at"])) for row in staged} == {
         (name_of("Ada"), "New York", "1.50", "2024-01-02"),
         (name_of("Bob"), "Unknown", "2.00", "2024-01-01"),
         (name_of("Joe"), "Rome", "3.00", "2024-01-01"),
     }
     assert set(staged[0].asDict()) == {
-        "buyer", "town", "net", "at", "_violations", "_raw", "_source_object", "rejected",
+        "buyer", "town", "net", "at", "_violations", "_raw", "_source_object", "_rejected",
     }  # fmt: skip
 
 

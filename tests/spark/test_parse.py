@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 
 from gluehouse.frames.parse import parse, warnings
 from gluehouse.spec.contract import Contract
+from gluehouse.stages.zones import with_verdict
 
 
 def parsed(spark: SparkSession, type_: str, text: str | None, malformed: str | None = None, **column: object) -> Row:
@@ -265,3 +266,12 @@ def test_a_malformed_record_with_personal_columns_is_not_shown_at_all(spark) -> 
     assert rules(row) == ["malformed"]
     assert "Jane" not in row["_raw"]
     assert row["_raw"].startswith("***")
+
+
+def test_a_column_of_the_source_may_be_called_rejected(spark: SparkSession) -> None:
+    contract = Contract.model_validate({"contract": "t.v1", "columns": [{"name": "rejected", "type": "boolean"}]})
+    frame = spark.createDataFrame(
+        [("true", "o", None), ("perhaps", "o", None)], "rejected string, _source_object string, _malformed string"
+    )
+    rows = with_verdict(parse(frame, contract)).collect()
+    assert [(row["rejected"], row["_rejected"]) for row in rows] == [(True, False), (None, True)]

@@ -87,6 +87,12 @@ def test_what_cannot_be_true_of_a_column_is_refused_with_the_reason(column: dict
     assert told in told_of(column)
 
 
+@pytest.mark.parametrize("names", [{"name": "_raw"}, {"name": "_Violations"}, {"name": "a", "aliases": ["_malformed"]}])
+def test_no_column_has_a_name_that_a_run_keeps_for_itself(names: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="has a name that a run keeps for itself"):
+        contract(columns=[{"type": "int", **names}], keys=[])
+
+
 @pytest.mark.parametrize("aliases", [["a"], ["A"], ["b"], ["B"], ["x", "X"], ["y"]])
 def test_no_two_columns_can_be_delivered_under_one_name(aliases: list[str]) -> None:
     columns = [

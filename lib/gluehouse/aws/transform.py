@@ -58,7 +58,7 @@ def run(plan_uri: str, environment: Environment, limit: int = MEMORY_LIMIT) -> M
 
 
 def _staged(environment: Environment, plan: RunPlan, limit: int) -> list[bytes]:
-    folder = f"{environment.staging_uri(plan.pipeline, plan.batch_id)}/rejected=false/"
+    folder = f"{environment.good_rows_uri(plan.pipeline, plan.batch_id)}/"
     parts, size = [], 0
     for uri in storage.list_uris(folder):
         if uri.endswith(".parquet"):

@@ -15,6 +15,11 @@ from gluehouse.spec.time_format import check_zone, names_an_offset
 from gluehouse.spec.types import IDENTIFIER, ColumnType, family
 
 CONTRACT_NAME = r"^[a-z][a-z0-9_]*\.v[1-9][0-9]*$"
+# Beside its contract's columns a delivered row carries these.
+BOOKKEEPING = frozenset((
+    "_broken", "_cleaned", "_deduplicated", "_delivered", "_malformed", "_raw", "_rejected", "_repeated",
+    "_source_object", "_violations", "_warned",
+))  # fmt: skip
 _NUMERIC = ("integer", "floating", "decimal")
 
 
@@ -160,9 +165,11 @@ def _comparable(type_: str) -> str:
 
 
 def _refuse_twins(columns: tuple[Column, ...]) -> None:
-    """No two columns may be delivered under one name, whatever its letter case."""
+    """No two columns may be delivered under one name, whatever its letter case, nor one under a name of ours."""
     seen: dict[str, str] = {}
     for name, what in _names(columns):
+        if name.lower() in BOOKKEEPING:
+            raise ValueError(f"{what} '{name}' has a name that a run keeps for itself; take another one")
         if name.lower() in seen:
             raise ValueError(f"{seen[name.lower()]} and {what} '{name}' differ in case alone or stand twice")
         seen[name.lower()] = f"{what} '{name}'"

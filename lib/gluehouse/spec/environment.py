@@ -15,6 +15,9 @@ from gluehouse.errors import ConfigError
 
 Zone = Annotated[str, Field(min_length=1), AfterValidator(lambda uri: uri.rstrip("/") or "/")]
 
+# The column by which staging is partitioned.
+REJECTED = "_rejected"
+
 
 class Environment(BaseModel):
     """Names and places of one deployment (``name``), the same for every pipeline and job in it."""
@@ -58,6 +61,10 @@ class Environment(BaseModel):
 
     def staging_uri(self, pipeline: str, batch_id: str) -> str:
         return f"{self.staging}/{pipeline}/{batch_id}"
+
+    def good_rows_uri(self, pipeline: str, batch_id: str) -> str:
+        """Where the staged rows lie that nothing is wrong with: beside the rejected ones, apart by a partition."""
+        return f"{self.staging_uri(pipeline, batch_id)}/{REJECTED}=false"
 
     def processed_uri(self, pipeline: str, batch_id: str) -> str:
         return f"{self.processed}/{pipeline}/{batch_id}"

@@ -16,10 +16,9 @@ from gluehouse.frames.mask import as_json, masked_columns
 from gluehouse.frames.parse import MALFORMED_RULE, RAW, SOURCE_OBJECT, VIOLATIONS
 from gluehouse.frames.rules import VIOLATION, quoted
 from gluehouse.spec.contract import Contract
+from gluehouse.spec.environment import REJECTED
 from gluehouse.spec.rule_fingerprint import fingerprints
 from gluehouse.stages.context import StageContext
-
-REJECTED = "rejected"
 
 
 def write_staging(context: StageContext, parsed: DataFrame) -> str:
@@ -30,7 +29,7 @@ def write_staging(context: StageContext, parsed: DataFrame) -> str:
 
 
 def with_verdict(parsed: DataFrame) -> DataFrame:
-    """What ``parse`` answered, and whether a row is ``rejected``; of good rows the empty list is not written."""
+    """What ``parse`` answered, and whether a row is ``_rejected``; of good rows the empty list is not written."""
     rejected = F.size(quoted(VIOLATIONS)) > 0
     return parsed.withColumns({VIOLATIONS: F.when(rejected, quoted(VIOLATIONS)), REJECTED: rejected})
 
