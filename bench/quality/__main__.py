@@ -26,7 +26,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--only", action="append", choices=list(SYSTEMS), help="this system; may be repeated")
     asked = parser.parse_args(argv)
     work, file = asked.work.resolve(), (asked.results or asked.work / "quality.json").resolve()
-    delivered, expected = delivery(work, asked.rows)
+    delivered = delivery(work, asked.rows)
     found: dict[str, list[dict[str, Any]]] = {}
     for system in asked.only or SYSTEMS:
         print(TITLES[system], flush=True)
@@ -35,10 +35,10 @@ def main(argv: list[str]) -> int:
         except Failed as problem:
             print(f"  failed: {problem}", flush=True)
             return 1
-    told = {"rows": asked.rows, "to_set_aside": expected, "bytes": delivered.stat().st_size, "runs": found}
+    told = {"rows": asked.rows, "bytes": delivered.stat().st_size, "runs": found}
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
-    file.with_suffix(".md").write_text(report(found, asked.rows, expected, delivered.stat().st_size), "utf-8")
+    file.with_suffix(".md").write_text(report(found, asked.rows, delivered.stat().st_size), "utf-8")
     print(f"report: {file.with_suffix('.md')}")
     return 0
 

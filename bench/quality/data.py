@@ -58,19 +58,24 @@ DQDL = """Rules = [
 _CASES = 12
 
 
-def delivery(folder: Path, rows: int) -> tuple[Path, int]:
-    """The CSV of so many rows, made where it is missing, and how many of its rows must be set aside."""
-    file = folder / f"orders-{rows}.csv"
-    bad = list(range(0, rows, 100))
+def to_set_aside(rows: int, unique: bool) -> int:
+    """How many of so many rows are bad, by the rules of uniqueness too or by the others alone."""
+    bad = range(0, rows, 100)
+    repeating = sum((number // 100) % _CASES in (10, 11) for number in bad)
     # A row that repeats another's id or code spoils that one, too.
-    expected = len(bad) + sum((number // 100) % _CASES in (10, 11) for number in bad)
+    return len(bad) + repeating if unique else len(bad) - repeating
+
+
+def delivery(folder: Path, rows: int) -> Path:
+    """The CSV of so many rows, made where it is missing."""
+    file = folder / f"orders-{rows}.csv"
     if not file.exists():
         folder.mkdir(parents=True, exist_ok=True)
         half = file.with_suffix(".part")
         with duckdb.connect() as connection:
             connection.execute(f"COPY ({_orders(rows)}) TO '{half}' (HEADER, DELIMITER ',')")
         half.rename(file)
-    return file, expected
+    return file
 
 
 def _orders(rows: int) -> str:
