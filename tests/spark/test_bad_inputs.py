@@ -125,6 +125,42 @@ def test_a_bad_row_among_good_ones_is_a_violation_and_no_row_is_lost(read: Read,
 
 
 @pytest.mark.parametrize(
+    ("lines", "dialect"),
+    [
+        (b'2,b,1,1,"2024-01-01\n3,c,1,1,2024-01-01\n', {}),
+        (b'2,"a, ""b""",1,1,"\n', {}),
+        (b'2,5" x,1,1,"2024""\n', {}),
+        (b'2,b,1,1,"2024-01-01\n3,c,1,1,2024-01-01\n', {"multi_line": True}),
+        (b'2,"b\n3,c,1,1,2024-01-01\n4,"d",1,1,2024-01-01\n', {"multi_line": True}),
+        (b"2|b|1|1|'2024-01-01\n", {"delimiter": "|", "quote": "'"}),
+    ],
+)
+def test_a_quote_that_would_take_in_what_follows_refuses_the_object(
+    read: Read, lines: bytes, dialect: dict[str, Any]
+) -> None:
+    header = HEADER.replace(b",", dialect.get("delimiter", ",").encode())
+    with pytest.raises(InputError, match="GH2025"):
+        read("t.csv", header + lines, **dialect)
+
+
+@pytest.mark.parametrize(
+    ("line", "dialect", "name"),
+    [
+        (b'2,"a, ""b""",1,1,"2024-01-01"', {}, 'a, "b"'),
+        (b'2,5" x,1,1,2024-01-01', {}, '5" x'),
+        (b'2,"""",1,1,"2024-01-01"', {}, '"'),
+        (b'2,"",1,1,""', {}, None),
+        (b'2,"a\n""b"",",1,1,"2024-01-01"', {"multi_line": True}, 'a\n"b",'),
+    ],
+)
+def test_quotes_that_are_closed_or_stand_within_a_cell_are_taken_as_they_are(
+    read: Read, line: bytes, dialect: dict[str, Any], name: str | None
+) -> None:
+    rows = read("t.csv", HEADER + line + b"\n3,c,1,1,2024-01-01\n", **dialect)
+    assert ([row["name"] for row in rows], broken(rows)) == ([name, "c"], [])
+
+
+@pytest.mark.parametrize(
     ("line", "rules"),
     [
         (b'{"id": 1, "name": "a"', ["malformed"]),
@@ -136,6 +172,13 @@ def test_a_bad_row_among_good_ones_is_a_violation_and_no_row_is_lost(read: Read,
         (b'{"id": 1, "height": "NaN", "name": "a\\u0000b"}', []),
         (b'{"id": 1, "name": {"a": [1, {"b": null}]}}', []),
         (b"[1, 2]", ["malformed"]),
+        (b'{"id": 1} {"id": 2}', ["malformed"]),
+        (b'{"id": 1}, {"id": 2}', ["malformed"]),
+        (b'{"id": 1}],[{"id": 2}', ["malformed"]),
+        (b'{"id": 1, "name": {"a": 1}}}', ["malformed"]),
+        (b'{"id": 1}x', ["malformed"]),
+        (b'{"id": 1, "name": "}, {"} ', []),
+        (b'{"id": 1, "name": [{"a": "}"}, {}]}', []),
         (b"nonsense", ["malformed"]),
     ],
 )

@@ -10,6 +10,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from gluehouse.frames.parse import MALFORMED
 from gluehouse.frames.rules import quoted
+from gluehouse.sources.formats.quotes import refuse_unclosed
 from gluehouse.sources.opened import Opened, as_path
 from gluehouse.spec.codec import refuse_unread
 from gluehouse.spec.contract import Column
@@ -33,6 +34,7 @@ def read_csv(spark: SparkSession, uri: str, source: FileSource, columns: Sequenc
     first = spark.read.options(header="false", **dialect).csv(as_path(uri)).head()
     header = list(first) if first is not None else []
     refuse_repeated(uri, [name for name in header if name], expected)
+    refuse_unclosed(spark, uri, source.csv, len(header))
     # Columns that nobody asked for may have any name or none; they only must not shadow those of the contract.
     names = [name if name in expected else f"_unused_{place}" for place, name in enumerate(header)]
     reader = spark.read.schema(_text_columns(names)).options(

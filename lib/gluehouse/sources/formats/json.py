@@ -37,8 +37,8 @@ def read_json_document(spark: SparkSession, uri: str, source: FileSource, column
 
 
 def _opened(records: DataFrame, columns: Sequence[Column]) -> Opened:
-    """``records``: ``value`` (string), the text of one record. One that is no object, whose bytes are no text, or that
-    names a field or a column twice has not the agreed shape: nobody can say which value is meant."""
+    """``records``: ``value`` (string), the text of one record. One that is no object or more than one, whose bytes are
+    no text, or that names a field or a column twice has not the agreed shape: nobody can say which value is meant."""
     # Spark hands a number over as text only by way of a double; decimals are read as such, with all their digits.
     fields = [StructField(name, _widest(column)) for column in columns for name in column.names]
     schema = StructType([*fields, StructField(MALFORMED, StringType())])
@@ -48,6 +48,7 @@ def _opened(records: DataFrame, columns: Sequence[Column]) -> Opened:
         _field(MALFORMED).isNotNull(),
         F.col(_RECORD).isNull(),
         holds_lost_bytes(F.col(LINE)),
+        _goes_on(),
         _repeats_a_name(columns),
     ]
     unfit += [_several(column) for column in columns if column.aliases]
@@ -56,6 +57,17 @@ def _opened(records: DataFrame, columns: Sequence[Column]) -> Opened:
     return Opened(
         frame.select(*agreed, F.when(bad, F.col(LINE)).alias(MALFORMED)), {column.name: None for column in columns}
     )
+
+
+def _goes_on() -> SparkColumn:
+    """Whether anything follows the object: Spark reads the first of a line's values, and leaves the rest unsaid.
+
+    Where no brace but the last one closes anything, nothing can; else the line is read once more, as members of a list.
+    """
+    text = F.btrim(F.col(LINE), F.lit(" \t\r\n"))
+    members = F.json_array_length(F.concat(F.lit("["), text, F.lit(", null]")))
+    closes_before = F.instr(text, "}") < F.length(text)
+    return ~text.endswith("}") | (closes_before & ~members.eqNullSafe(F.lit(2)))
 
 
 def _repeats_a_name(columns: Sequence[Column]) -> SparkColumn:
