@@ -174,6 +174,15 @@ def test_only_the_rows_of_one_rule_are_replaced_and_dropped_ones_are_counted(mak
     assert (manifest.outcome, manifest.counts.rows_in, manifest.counts.quarantined) == ("passed", 2, 0)
 
 
+@pytest.mark.parametrize(("drop", "code"), [(2, None), (1, "GH2053"), (3, "GH2053")])
+def test_bad_rows_are_dropped_for_nothing_if_somebody_says_how_many(make: Any, drop: int, code: str | None) -> None:
+    ports = make("t")
+    ports.context("2024-02-01.csv", BAD)
+    manifest = run_stage(ports.replay("2024-02-01.csv", drop=drop), "ingest", lambda _manifest: None)
+    assert (manifest.problem.code if manifest.problem else None) == code
+    assert (manifest.counts.rows_in, manifest.counts.good, manifest.counts.quarantined) == (1, 1, 0)
+
+
 @pytest.mark.parametrize("corrected", ["code,master,depth\nHAM,Bert,15\n", "code,master,depth\nA,,1\nB,,1\nC,,1\n"])
 def test_corrected_records_that_are_not_as_many_as_the_rows_they_replace_are_refused(make: Any, corrected: str) -> None:
     ports = make("t")

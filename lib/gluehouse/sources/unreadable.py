@@ -32,6 +32,8 @@ _DAMAGED = (
     "crc error",
     "stream corrupted",
     "unexpected end of stream",
+    # What the reader of zstd says at its end; of other damage it says MalformedInputException.
+    "Not enough input bytes",
     # What zlib's inflate.c says.
     "incorrect header check",
     "incorrect data check",

@@ -43,15 +43,15 @@ class Opened(NamedTuple):
 
 class Codec(NamedTuple):
     """``stream`` unpacks here, None if Python cannot; ``can_end(tail, size)`` judges the last bytes of a large object;
-    ``signature`` is what packed bytes begin like, None if they have no magic; ``unread`` is why a run cannot
-    unpack it."""
+    ``signature`` is what packed bytes begin like, None if they have no magic; ``unread(head)`` is why a run
+    cannot unpack what begins so."""
 
     name: str
     suffix: str
     signature: str | None
     stream: Callable[[], Stream] | None = None
     can_end: Callable[[bytes, int], bool] = lambda tail, size: True
-    unread: str | None = None
+    unread: Callable[[bytes], str | None] = lambda head: None
 
 
 def _gzip_can_end(tail: bytes, size: int) -> bool:
@@ -60,11 +60,16 @@ def _gzip_can_end(tail: bytes, size: int) -> bool:
     return int.from_bytes(tail[-4:], "little") <= 1032 * size
 
 
+def _skippable(head: bytes) -> str | None:
+    """A zstd may hold frames to skip (RFC 8878, 3.1.2). The reader of ours takes none; of one further on it says so."""
+    return "begins with a frame to skip, as pzstd writes it" if head[1:4] == b"\x2a\x4d\x18" else None
+
+
 CODECS = (
     Codec("gzip", ".gz", "gzip", lambda: zlib.decompressobj(wbits=31), _gzip_can_end),
     Codec("bzip2", ".bz2", "bzip2", bz2.BZ2Decompressor),
     Codec("zlib", ".deflate", None, zlib.decompressobj),
-    Codec("zstd", ".zst", "zstd", unread="Hadoop unpacks zstd by a native library that not every machine has"),
+    Codec("zstd", ".zst", "zstd", unread=_skippable),
     Codec("Hadoop's lz4", ".lz4", None),
     Codec("Hadoop's snappy", ".snappy", None),
 )
@@ -79,15 +84,6 @@ def codec_of(uri: str) -> Codec | None:
     return next((codec for codec in CODECS if uri.endswith(codec.suffix)), None)
 
 
-def refuse_unread(uri: str) -> None:
-    """Raise InputError GH2005 where a text is packed in a way that no run can be sure to unpack."""
-    codec = codec_of(uri)
-    if codec is not None and codec.unread:
-        raise InputError(
-            "GH2005", f"{uri} is packed as {codec.name} by its name, and {codec.unread}.", "Pack it with gzip instead."
-        )
-
-
 def opened(uri: str, head: bytes, tail: bytes, size: int) -> Opened | None:
     """The beginning of what the object holds; None where only Spark can unpack it. ``size`` in bytes, as packed.
 
@@ -100,7 +96,9 @@ def opened(uri: str, head: bytes, tail: bytes, size: int) -> Opened | None:
     if found != codec.signature and (codec.signature or codec.stream is None):
         begins = f"begins like {found} and not like {codec.name}" if found else f"does not begin like {codec.name}"
         raise InputError("GH2005", f"{uri} is named {codec.suffix} but {begins}.", _DELIVER)
-    refuse_unread(uri)
+    unread = codec.unread(head)
+    if unread:
+        raise InputError("GH2005", f"{uri} {unread}, which no run can read.", f"Pack it with {codec.name} itself.")
     if not entire and not codec.can_end(tail, size):
         raise InputError("GH2020", f"the last bytes of {uri} are not those of {codec.name}: it was cut off.", _DELIVER)
     return None if codec.stream is None else _unpacked(uri, codec, codec.stream, head, entire)

@@ -11,8 +11,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 from gluehouse.frames.parse import MALFORMED
 from gluehouse.frames.rules import quoted
 from gluehouse.sources.formats.quotes import refuse_unclosed
-from gluehouse.sources.opened import Opened, as_path
-from gluehouse.spec.codec import refuse_unread
+from gluehouse.sources.opened import Opened, as_path, text_reader
 from gluehouse.spec.contract import Column
 from gluehouse.spec.header import refuse_repeated
 from gluehouse.spec.source import FileSource
@@ -20,7 +19,6 @@ from gluehouse.spec.source import FileSource
 
 def read_csv(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> Opened:
     expected = {name for column in columns for name in column.names}
-    refuse_unread(uri)
     dialect = {
         "sep": source.csv.delimiter,
         "quote": source.csv.quote,
@@ -31,21 +29,25 @@ def read_csv(spark: SparkSession, uri: str, source: FileSource, columns: Sequenc
         "maxCharsPerColumn": "-1",
     }
     # Read as a row of data: from a header Spark would rename what stands twice.
-    first = spark.read.options(header="false", **dialect).csv(as_path(uri)).head()
+    first = text_reader(spark).options(header="false", **dialect).csv(as_path(uri)).head()
     header = list(first) if first is not None else []
     refuse_repeated(uri, [name for name in header if name], expected)
     refuse_unclosed(spark, uri, source.csv, len(header))
     # Columns that nobody asked for may have any name or none; they only must not shadow those of the contract.
     names = [name if name in expected else f"_unused_{place}" for place, name in enumerate(header)]
-    reader = spark.read.schema(_text_columns(names)).options(
-        **dialect,
-        header="true",
-        mode="PERMISSIVE",
-        columnNameOfCorruptRecord=MALFORMED,
-        # With pruning Spark parses only the columns asked for and no longer sees that a row is ragged.
-        columnPruning="false",
-        enforceSchema="true",
-        emptyValue="",
+    reader = (
+        text_reader(spark)
+        .schema(_text_columns(names))
+        .options(
+            **dialect,
+            header="true",
+            mode="PERMISSIVE",
+            columnNameOfCorruptRecord=MALFORMED,
+            # With pruning Spark parses only the columns asked for and no longer sees that a row is ragged.
+            columnPruning="false",
+            enforceSchema="true",
+            emptyValue="",
+        )
     )
     # What is cast does not take U+FFFD anyway.
     texts = {name for column in columns if column.type == "string" for name in column.names}

@@ -13,8 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType, StringType, StructField, StructType
 
 from gluehouse.frames.parse import MALFORMED
-from gluehouse.sources.opened import LINE, Opened, as_path, holds_lost_bytes, read_lines
-from gluehouse.spec.codec import refuse_unread
+from gluehouse.sources.opened import LINE, Opened, as_path, holds_lost_bytes, read_lines, text_reader
 from gluehouse.spec.contract import Column
 from gluehouse.spec.json_document import records_of
 from gluehouse.spec.source import FileSource
@@ -28,10 +27,9 @@ def read_json_lines(spark: SparkSession, uri: str, source: FileSource, columns: 
 
 def read_json_document(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> Opened:
     """The whole object is in memory while it is taken apart."""
-    refuse_unread(uri)
     path = source.json_document.path
     split = F.udf(lambda content: records_of(bytes(content), path), "array<string>")
-    documents = spark.read.text(as_path(uri), wholetext=True)
+    documents = text_reader(spark).text(as_path(uri), wholetext=True)
     records = documents.select(F.explode(split(F.col(LINE).cast("binary"))).alias(LINE))
     return _opened(records, columns)
 

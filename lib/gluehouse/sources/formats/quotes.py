@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from gluehouse.errors import InputError
-from gluehouse.sources.opened import LINE, as_path, read_lines
+from gluehouse.sources.opened import LINE, as_path, read_lines, text_reader
 from gluehouse.spec.source import CsvDialect
 
 
@@ -45,7 +45,7 @@ def _text(spark: SparkSession, uri: str, dialect: CsvDialect) -> DataFrame:
     if not re.match("utf-?(16|32)", dialect.encoding, re.IGNORECASE):
         return read_lines(spark, uri, dialect.encoding)
     # The bytes of a line break stand within other characters there.
-    whole = spark.read.text(as_path(uri), wholetext=True)
+    whole = text_reader(spark).text(as_path(uri), wholetext=True)
     return whole.select(F.decode(F.col(LINE).cast("binary"), dialect.encoding).alias(LINE))
 
 
