@@ -8,30 +8,15 @@ from typing import Any
 
 import boto3
 import pytest
-import yaml
 
 from gluehouse.aws.secrets import read_salt
 from gluehouse.spec.environment import Environment
 from gluehouse_local import packaging
 from gluehouse_local.setup.pins import jars
+from tests.template import FILE, read_template
 
 ROOT = Path(__file__).resolve().parents[2]
-FILE = ROOT / "deploy/template.yaml"
-
-
-class Template(yaml.CSafeLoader):
-    """CloudFormation's short forms as its long ones: cfn-lint's reader, which loads sympy, takes a second to import."""
-
-    def long_form(self, tag: str, node: yaml.ScalarNode | yaml.SequenceNode) -> dict[str, Any]:
-        name = tag if tag in ("Ref", "Condition") else f"Fn::{tag}"
-        value = (
-            self.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else self.construct_sequence(node, True)
-        )
-        return {name: value.split(".", 1) if name == "Fn::GetAtt" else value}
-
-
-Template.add_multi_constructor("!", Template.long_form)
-TEMPLATE: dict[str, Any] = yaml.load(FILE.read_text("utf-8"), Template)
+TEMPLATE = read_template()
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 
 
