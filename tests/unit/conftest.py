@@ -7,6 +7,7 @@ import functools
 import importlib.util
 import json
 import os
+import shutil
 import threading
 import time
 import traceback
@@ -31,6 +32,14 @@ from tests.template import read_template
 REGION = "us-east-1"
 ROOT = Path(__file__).resolve().parents[2]
 CODE = "unit-code"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A checkout's configuration, to be changed."""
+    for folder in ("config", "sql"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    return tmp_path
 
 
 @pytest.fixture
