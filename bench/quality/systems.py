@@ -11,7 +11,6 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from bench.history.systems.spark import ROOT, SETTINGS, SparkSystem, StageMetrics
-from bench.history.systems.system import Seed
 from bench.quality.data import CONTRACT, DQDL
 from gluehouse.frames.parse import DEDUPLICATED, WARNED, parse
 from gluehouse.frames.rules import check
@@ -41,9 +40,6 @@ class System(SparkSystem):
         self.spark.sparkContext.setLogLevel("ERROR")
         self.metrics = StageMetrics(self.spark)
         self.contract = Contract.model_validate(CONTRACT)
-
-    def create(self, table: Path, seed: Seed) -> None:
-        raise NotImplementedError("nothing is there before a delivery")
 
     def typed(self, delivered: Path) -> DataFrame:
         """As most jobs read a CSV: by a schema, with NULL for what does not fit."""

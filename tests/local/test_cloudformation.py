@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cfnlint.api import ManualArgs, lint_file
 
 from gluehouse_local.inbox import Inbox
 from gluehouse_local.server import LocalAws
@@ -133,6 +135,11 @@ def stack(aws: LocalAws) -> dict[str, str]:
     told = wait_for(described)
     assert told["StackStatus"] == "CREATE_COMPLETE", told
     return {output["OutputKey"]: output["OutputValue"] for output in told["Outputs"]}
+
+
+def test_cfn_lint_finds_nothing_in_the_template() -> None:
+    template = Path(__file__).resolve().parents[2] / "deploy/template.yaml"
+    assert lint_file(template, ManualArgs(regions=["eu-central-1", "us-east-1"])) == []
 
 
 def test_a_dropped_object_starts_the_machine_and_its_alert_is_seen(aws: LocalAws, stack: dict[str, str]) -> None:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession
 
+from gluehouse.frames.parse import parse
+from gluehouse.sources import file
+from gluehouse.sources.unreadable import refusing_damaged_objects
+from gluehouse.spec.contract import Contract
+from gluehouse.spec.source import FileSource
 from gluehouse_local.debug_spark import session as local_session
 
 
@@ -15,3 +22,21 @@ def spark() -> Iterator[SparkSession]:
     session = local_session("tests")
     yield session
     session.stop()
+
+
+@pytest.fixture
+def read(spark: SparkSession, tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., list[Row]]:
+    """What one object comes to under the test module's CONTRACT, or another; ``settings`` are fields of its source."""
+
+    def rows(
+        name: str, content: bytes, settings: dict[str, Any] | None = None, contract: Contract | None = None
+    ) -> list[Row]:
+        path = tmp_path / name
+        path.write_bytes(content)
+        usual = {"kind": "file", "format": name.split(".")[1], "prefix": "t/", "mode": "changes"}
+        source = FileSource.model_validate({**usual, **(settings or {})})
+        agreed = contract or request.module.CONTRACT
+        with refusing_damaged_objects([name]):
+            return parse(file.read(spark, [str(path)], source, agreed), agreed, [""]).collect()
+
+    return rows

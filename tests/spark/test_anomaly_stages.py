@@ -12,14 +12,11 @@ from pyspark.sql import SparkSession
 
 from gluehouse.aws.metrics import MetricsFolder
 from gluehouse.history import FileLock
-from gluehouse.spec.contract import Contract
 from gluehouse.spec.manifest import Manifest
 from gluehouse.spec.metrics import RunMetrics
-from gluehouse.spec.pipeline import CompiledPipeline, PipelineSpec
 from gluehouse.stages.context import StageContext
 from gluehouse.stages.runner import run_fused
-from gluehouse_local.stage import local_environment, plan_of
-from tests.spark.test_stages import CONTRACT, SPEC
+from tests.spark.ports import CONTRACT, SPEC, compiled, context_of, landed
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 ANOMALY = {"anomaly": [{"metric": "rows", "severity": "stop", "history": 3}, {"metric": "quarantined"}]}
@@ -30,24 +27,12 @@ Make = Callable[[int, str], StageContext]
 def make(spark: SparkSession, tmp_path: Path) -> Iterator[Make]:
     """The context of the release of a day, planned on that day."""
     lock = FileLock(tmp_path / "ports.lock")
-    contract = Contract.model_validate(CONTRACT)
-    spec = PipelineSpec.model_validate({**SPEC, "quality": {**SPEC["quality"], **ANOMALY}})
-    pipeline = CompiledPipeline(name="ports", spec=spec, contract=contract, output_contract=contract).sealed()
-    environment = local_environment(tmp_path)
+    pipeline = compiled({**SPEC, "quality": {**SPEC["quality"], **ANOMALY}}, CONTRACT)
 
     def context(day: int, text: str) -> StageContext:
-        delivered = tmp_path / f"landing/ports/2024-01-{day:02}.csv"
-        delivered.parent.mkdir(parents=True, exist_ok=True)
-        delivered.write_text(text)
-        plan = plan_of(pipeline, environment, (delivered,))
-        return StageContext(
-            spark=spark,
-            plan=plan.model_copy(update={"triggered_at": START + timedelta(days=day)}),
-            pipeline=pipeline,
-            environment=environment,
-            lock_for=lambda _table: lock,
-            metrics=MetricsFolder(environment.metrics, "ports"),
-        )
+        made = context_of(spark, tmp_path, pipeline, landed(tmp_path, f"ports/2024-01-{day:02}.csv", text), lock)
+        plan = made.plan.model_copy(update={"triggered_at": START + timedelta(days=day)})
+        return replace(made, plan=plan, metrics=MetricsFolder(made.environment.metrics, "ports"))
 
     with lock:
         yield context

@@ -6,20 +6,14 @@ import bz2
 import gzip
 import io
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import Row
 
 from gluehouse.errors import InputError
-from gluehouse.frames.parse import parse
-from gluehouse.sources import file
-from gluehouse.sources.unreadable import refusing_damaged_objects
 from gluehouse.spec.contract import Contract
-from gluehouse.spec.source import FileSource
 
 CONTRACT = Contract.model_validate(
     {
@@ -37,20 +31,6 @@ HEADER = b"id,name,height,price,day\n"
 FINE = HEADER + b"".join(b"%d,a,1.5,2.50,2024-01-01\n" % number for number in range(2000))
 
 Read = Callable[..., list[Row]]
-
-
-@pytest.fixture
-def read(spark: SparkSession, tmp_path: Path) -> Read:
-    def rows(name: str, content: bytes, **dialect: Any) -> list[Row]:
-        path = tmp_path / name
-        path.write_bytes(content)
-        kind = {"csv": "csv", "json": "json", "parquet": "parquet"}[name.split(".")[1]]
-        source = {"kind": "file", "format": kind, "prefix": "t/", "mode": "changes", "csv": dialect}
-        with refusing_damaged_objects([name]):
-            frame = file.read(spark, [str(path)], FileSource.model_validate(source), CONTRACT)
-            return parse(frame, CONTRACT, [""]).collect()
-
-    return rows
 
 
 def broken(rows: list[Row]) -> list[str]:
@@ -199,4 +179,5 @@ def test_ten_thousand_columns_are_read_and_those_that_nobody_agreed_on_left_asid
 
 def test_utf_16_is_read_where_it_is_agreed(read: Read) -> None:
     text = (HEADER + b"1,\xc3\xb6,1,1,2024-01-01\n").decode().encode("utf-16")
-    assert [(row["id"], row["name"]) for row in read("t.csv", text, encoding="UTF-16", multi_line=True)] == [(1, "ö")]
+    rows = read("t.csv", text, {"csv": {"encoding": "UTF-16", "multi_line": True}})
+    assert [(row["id"], row["name"]) for row in rows] == [(1, "ö")]

@@ -13,12 +13,10 @@ from pyspark.sql import SparkSession
 from gluehouse.errors import ConfigError
 from gluehouse.frames.protect import hash_with
 from gluehouse.history import FileLock
-from gluehouse.spec.contract import Contract
 from gluehouse.spec.manifest import Manifest
-from gluehouse.spec.pipeline import CompiledPipeline, PipelineSpec
 from gluehouse.stages.context import StageContext
 from gluehouse.stages.runner import run_fused, run_stage
-from gluehouse_local.stage import local_environment, plan_of
+from tests.spark.ports import compiled, context_of, landed
 
 SALT = b"a salt of at least thirty-two bytes"
 CONTRACT: dict[str, Any] = {
@@ -66,21 +64,10 @@ def make(spark: SparkSession, tmp_path: Path) -> Iterator[Make]:
     lock = FileLock(tmp_path / "sales.lock")
 
     def context(text: str = DELIVERED, rules: list[dict[str, Any]] | None = None, salted: bool = True) -> StageContext:
-        file = tmp_path / "landing/sales/one.csv"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-        contract = Contract.model_validate({**CONTRACT, "row_rules": [*CONTRACT["row_rules"], *(rules or ())]})
-        spec = PipelineSpec.model_validate(SPEC)
-        pipeline = CompiledPipeline(name="sales", spec=spec, contract=contract, output_contract=contract).sealed()
-        environment = local_environment(tmp_path)
-        return StageContext(
-            spark=spark,
-            plan=plan_of(pipeline, environment, (file,)),
-            pipeline=pipeline,
-            environment=environment,
-            lock_for=lambda _table: lock,
-            salt=(lambda: SecretBytes(SALT)) if salted else None,
-        )
+        pipeline = compiled(SPEC, {**CONTRACT, "row_rules": [*CONTRACT["row_rules"], *(rules or ())]})
+        file = landed(tmp_path, "sales/one.csv", text)
+        salt = (lambda: SecretBytes(SALT)) if salted else None
+        return context_of(spark, tmp_path, pipeline, file, lock, salt=salt)
 
     with lock:
         yield context

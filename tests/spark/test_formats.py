@@ -15,11 +15,7 @@ import pytest
 from pyspark.sql import Row, SparkSession
 
 from gluehouse.errors import InputError
-from gluehouse.frames.parse import parse
-from gluehouse.sources import file
-from gluehouse.sources.unreadable import refusing_damaged_objects
 from gluehouse.spec.contract import Contract
-from gluehouse.spec.source import FileSource
 
 CONTRACT = Contract.model_validate(
     {
@@ -50,19 +46,6 @@ FIXED = {
 ITEMS = {"format": "json_document", "json_document": {"records": "$.data.items"}}
 
 Read = Callable[..., list[Row]]
-
-
-@pytest.fixture
-def read(spark: SparkSession, tmp_path: Path) -> Read:
-    def rows(name: str, content: bytes, settings: dict[str, Any], contract: Contract = CONTRACT) -> list[Row]:
-        path = tmp_path / name
-        path.write_bytes(content)
-        source = FileSource.model_validate({"kind": "file", "prefix": "t/", "mode": "changes", **settings})
-        with refusing_damaged_objects([name]):
-            frame = file.read(spark, [str(path)], source, contract)
-            return parse(frame, contract, [""]).collect()
-
-    return rows
 
 
 def good(rows: list[Row]) -> list[tuple[Any, ...]]:

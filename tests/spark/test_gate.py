@@ -17,11 +17,9 @@ from gluehouse.history import FileLock, apply_batch
 from gluehouse.spec.contract import Contract
 from gluehouse.spec.history import HistorySpec
 from gluehouse.spec.manifest import Manifest, RuleReport
-from gluehouse.spec.pipeline import CompiledPipeline, PipelineSpec
 from gluehouse.stages.context import StageContext
 from gluehouse.stages.runner import run_fused, run_stage
-from gluehouse_local.stage import local_environment, plan_of
-from tests.spark.test_stages import CONTRACT, SPEC
+from tests.spark.ports import CONTRACT, SPEC, compiled, context_of, landed
 
 GOOD = "code,depth\nRTM,24\nHAM,15.5\nANR,17\n"
 SQL = "SELECT code, depth, released_on FROM staging"
@@ -32,31 +30,17 @@ Make = Callable[..., StageContext]
 def make(spark: SparkSession, tmp_path: Path) -> Iterator[Make]:
     """A context for one delivered file, with a memory; ``changes`` replaces top-level fields of the pipeline."""
     lock = FileLock(tmp_path / "ports.lock")
-    environment = local_environment(tmp_path)
 
     def context(
         text: str = GOOD, sql: str | None = None, audits: dict[str, str] | None = None, day: int = 1, **changes: Any
     ) -> StageContext:
-        delivered = tmp_path / f"landing/ports/2024-01-{day:02}.csv"
-        delivered.parent.mkdir(parents=True, exist_ok=True)
-        delivered.write_text(text)
         if sql is not None:
             changes["process"] = {"engine": "glue_sql", "sql": "model.sql"}
-        spec = PipelineSpec.model_validate({**SPEC, "quality": {}, **changes})
-        contract = Contract.model_validate(CONTRACT)
-        pipeline = CompiledPipeline(
-            name="ports", spec=spec, contract=contract, output_contract=contract, audits=audits or {}
-        ).sealed()
-        plan = plan_of(pipeline, environment, (delivered,))
-        return StageContext(
-            spark=spark,
-            plan=plan.model_copy(update={"triggered_at": datetime(2024, 1, day, 12, tzinfo=UTC)}),
-            pipeline=pipeline,
-            environment=environment,
-            lock_for=lambda _table: lock,
-            sql=sql,
-            metrics=MetricsFolder(environment.metrics, "ports"),
-        )
+        pipeline = compiled({**SPEC, "quality": {}, **changes}, CONTRACT, audits=audits or {})
+        file = landed(tmp_path, f"ports/2024-01-{day:02}.csv", text)
+        made = context_of(spark, tmp_path, pipeline, file, lock, sql=sql)
+        plan = made.plan.model_copy(update={"triggered_at": datetime(2024, 1, day, 12, tzinfo=UTC)})
+        return replace(made, plan=plan, metrics=MetricsFolder(made.environment.metrics, "ports"))
 
     with lock:
         yield context

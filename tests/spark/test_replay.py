@@ -14,42 +14,23 @@ from pyspark.sql import SparkSession
 
 from gluehouse.aws.aside import AsideZone
 from gluehouse.history import FileLock
-from gluehouse.spec.contract import Contract
 from gluehouse.spec.lines import lines_of
 from gluehouse.spec.manifest import Manifest
-from gluehouse.spec.pipeline import CompiledPipeline, PipelineSpec
 from gluehouse.spec.plan import ObjectRef, Replay, RunPlan, batch_id_of_replay
 from gluehouse.spec.rule_fingerprint import fingerprints
 from gluehouse.stages.context import StageContext
 from gluehouse.stages.runner import run_fused, run_stage
-from gluehouse_local.stage import local_environment, plan_of
+from gluehouse_local.stage import local_environment
+from tests.spark.ports import CONTRACT as PORTS
+from tests.spark.ports import SPEC as RELEASES
+from tests.spark.ports import compiled, context_of, landed
 
 CONTRACT: dict[str, Any] = {
-    "contract": "ports.v1",
-    "columns": [
-        {"name": "code", "type": "string", "nullable": False},
-        {"name": "master", "type": "string", "pii": "direct"},
-        {"name": "depth", "type": "double"},
-        {"name": "released_on", "type": "date", "nullable": False, "format": "yyyy-MM-dd"},
-    ],
-    "keys": ["code"],
-    "row_rules": [{"rule": "between", "column": "depth", "min": 0, "max": 100}],
+    **PORTS,
+    "columns": [*PORTS["columns"], {"name": "master", "type": "string", "pii": "direct"}],
     "quarantine_limit": 0.7,
 }
-SPEC: dict[str, Any] = {
-    "pipeline": "ports",
-    "source": {
-        "kind": "file",
-        "format": "csv",
-        "prefix": "ports/",
-        "mode": "snapshot",
-        "columns_from_key": r"ports/(?P<released_on>\d{4}-\d{2}-\d{2})\.csv",
-    },
-    "contract": "ports.v1",
-    "process": {"engine": "glue_pyspark"},
-    "history": {"type": 2, "keys": ["code"], "sequence_by": ["released_on"], "deletes": "absence"},
-    "publish": [{"target": "delta", "table": "curated.ports"}],
-}
+SPEC: dict[str, Any] = {**RELEASES, "quality": {}}
 FIRST = "code,master,depth\nRTM,Anna,24\nHAM,Bert,15.5\nANR,Cleo,17\n"
 BAD = "code,master,depth\nRTM,Anna,240\nHAM,Bert,deep\nANR,Cleo,18\n"
 THIRD = "code,master,depth\nRTM,Anna,24\nHAM,Bert,16\nANR,Cleo,19\n"
@@ -69,16 +50,11 @@ class Ports:
 
     def context(self, name: str, text: str | None = None, top: float = 100, **changes: Any) -> StageContext:
         delivered = self.folder / "landing/ports" / name
-        delivered.parent.mkdir(parents=True, exist_ok=True)
         if text is not None:
-            delivered.write_text(text)
-        spec = PipelineSpec.model_validate({**SPEC, **changes})
+            delivered = landed(self.folder, f"ports/{name}", text)
         rules = [{"rule": "between", "column": "depth", "min": 0, "max": top}]
-        contract = Contract.model_validate({**CONTRACT, "row_rules": rules})
-        pipeline = CompiledPipeline(name="ports", spec=spec, contract=contract, output_contract=contract).sealed()
-        environment = local_environment(self.folder)
-        plan = plan_of(pipeline, environment, (delivered,))
-        return StageContext(self.spark, plan, pipeline, environment, lambda _table: self.lock)
+        pipeline = compiled({**SPEC, **changes}, {**CONTRACT, "row_rules": rules})
+        return context_of(self.spark, self.folder, pipeline, delivered, self.lock)
 
     def replay(self, name: str, corrected: str | None = None, top: float = 100, **fields: Any) -> StageContext:
         context = self.context(name, top=top)

@@ -15,37 +15,10 @@ from gluehouse.errors import ConfigError
 from gluehouse.history import FileLock
 from gluehouse.spec.contract import Contract
 from gluehouse.spec.manifest import Manifest
-from gluehouse.spec.pipeline import CompiledPipeline, PipelineSpec
+from gluehouse.spec.pipeline import PipelineSpec
 from gluehouse.stages.context import StageContext
 from gluehouse.stages.runner import run_fused, run_stage
-from gluehouse_local.stage import local_environment, plan_of
-
-CONTRACT = {
-    "contract": "ports.v1",
-    "columns": [
-        {"name": "code", "type": "string", "nullable": False},
-        {"name": "depth", "type": "double"},
-        {"name": "released_on", "type": "date", "nullable": False, "format": "yyyy-MM-dd"},
-    ],
-    "keys": ["code"],
-    "row_rules": [{"rule": "between", "column": "depth", "min": 0, "max": 100}],
-    "quarantine_limit": 0.5,
-}
-SPEC: dict[str, Any] = {
-    "pipeline": "ports",
-    "source": {
-        "kind": "file",
-        "format": "csv",
-        "prefix": "ports/",
-        "mode": "snapshot",
-        "columns_from_key": r"(?P<released_on>\d{4}-\d{2}-\d{2})\.csv",
-    },
-    "contract": "ports.v1",
-    "process": {"engine": "glue_pyspark"},
-    "history": {"type": 2, "keys": ["code"], "sequence_by": ["released_on"], "deletes": "absence"},
-    "quality": {"rules": 'Rules = [ RowCount > 1, IsPrimaryKey "code" ]'},
-    "publish": [{"target": "delta", "table": "curated.ports"}],
-}
+from tests.spark.ports import CONTRACT, SPEC, compiled, context_of, landed
 
 Make = Callable[..., StageContext]
 
@@ -56,21 +29,8 @@ def make(spark: SparkSession, tmp_path: Path) -> Iterator[Make]:
     lock = FileLock(tmp_path / "ports.lock")
 
     def context(name: str, text: str, sql: str | None = None, **changes: Any) -> StageContext:
-        delivered = tmp_path / "landing/ports" / name
-        delivered.parent.mkdir(parents=True, exist_ok=True)
-        delivered.write_bytes(text.encode() if isinstance(text, str) else text)
-        spec = PipelineSpec.model_validate({**SPEC, **changes})
-        contract = Contract.model_validate(CONTRACT)
-        pipeline = CompiledPipeline(name="ports", spec=spec, contract=contract, output_contract=contract).sealed()
-        environment = local_environment(tmp_path)
-        return StageContext(
-            spark=spark,
-            plan=plan_of(pipeline, environment, (delivered,)),
-            pipeline=pipeline,
-            environment=environment,
-            lock_for=lambda _table: lock,
-            sql=sql,
-        )
+        pipeline = compiled({**SPEC, **changes}, CONTRACT)
+        return context_of(spark, tmp_path, pipeline, landed(tmp_path, f"ports/{name}", text), lock, sql=sql)
 
     with lock:
         yield context

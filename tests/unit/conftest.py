@@ -7,6 +7,7 @@ import functools
 import importlib.util
 import json
 import os
+import shutil
 import threading
 import time
 import traceback
@@ -26,10 +27,19 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from gluehouse.cli.compile import compile_all, write_artifacts
 from gluehouse.spec.environment import Environment
 from gluehouse.spec.pipeline import CompiledPipeline
+from tests.template import read_template
 
 REGION = "us-east-1"
 ROOT = Path(__file__).resolve().parents[2]
 CODE = "unit-code"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A checkout's configuration, to be changed."""
+    for folder in ("config", "sql"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    return tmp_path
 
 
 @pytest.fixture
@@ -87,10 +97,8 @@ def _handler(name: str) -> ModuleType:
 
 @functools.cache
 def _template() -> bytes:
-    """The template as MiniStack itself reads it: parsing its YAML is nine tenths of a deployment."""
-    from ministack.services.cloudformation import engine
-
-    return json.dumps(engine._parse_template((ROOT / "deploy/template.yaml").read_text(encoding="utf-8"))).encode()
+    """The template as JSON: MiniStack's parsing of its YAML is nine tenths of a deployment."""
+    return json.dumps(read_template()).encode()
 
 
 @functools.cache

@@ -8,7 +8,6 @@ import io
 import os
 import re
 import runpy
-import socket
 import subprocess
 import sys
 import threading
@@ -21,7 +20,6 @@ import pytest
 from gluehouse.errors import SetupError
 from gluehouse_local.setup import jars, java, main, pins, pythons, stamp
 from gluehouse_local.setup.main import Checkout, Step
-from gluehouse_local.setup.pins import Jar
 from gluehouse_local.setup.process import run_logged
 from gluehouse_local.setup.profile import PROFILES, Profile, profile_of_spark
 from gluehouse_local.setup.progress import Progress
@@ -44,12 +42,6 @@ def executable(path: Path, body: str) -> Path:
 def fake_java(home: Path, version: str) -> Path:
     said = f"    java.home = {home}\\n    java.specification.version = {version}"
     return executable(home / "bin" / "java", f"printf '{said}\\n' >&2")
-
-
-def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 # --- Python
@@ -162,18 +154,6 @@ def test_no_usable_java_at_all_is_an_error_that_says_what_to_install(tmp_path: P
         java.bundled(no_wheel, tmp_path / "truststore.jks")
 
 
-def test_the_wheels_java_trusts_what_python_trusts(tmp_path: Path) -> None:
-    store = tmp_path / "truststore.jks"
-    written = java.write_truststore(store)
-    assert store.exists() == (written > 0)
-    keytool = Path(Checkout(ROOT).java().home) / "bin" / "keytool"
-    listed = subprocess.run(
-        [str(keytool), "-list", "-keystore", str(store), "-storepass", "changeit"],
-        capture_output=True, text=True, check=False,
-    ).stdout  # fmt: skip
-    assert listed.count("trustedCertEntry") == written
-
-
 def test_a_java_that_was_removed_is_no_longer_the_recorded_one(tmp_path: Path) -> None:
     binary = fake_java(tmp_path / "home", "17")
     found = java.probe(binary, "PATH")
@@ -192,30 +172,6 @@ def test_a_disk_without_room_is_refused_before_anything_is_made(tmp_path: Path) 
     main.check_space([big], tmp_path, free=2400 * main.MIB)
     with pytest.raises(SetupError, match=r"GH7003: .* about 2400 MB in .*, and 2399 MB are free"):
         main.check_space([big], tmp_path, free=2399 * main.MIB)
-
-
-def test_a_package_registry_that_is_not_reached_is_named_with_what_to_check(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{closed_port()}/simple")
-    monkeypatch.setenv("PIP_RETRIES", "0")
-    pinned = tmp_path / "pins.txt"
-    pinned.write_text("gluehouse-has-no-such-module==1.0\n")
-    with pytest.raises(SetupError, match=r"GH7004: the Python package registry could not be reached.*PIP_INDEX_URL"):
-        pythons.install(Path(sys.executable), pinned, tmp_path / "log", quiet(), tmp_path)
-    assert "gluehouse-has-no-such-module" in (tmp_path / "log").read_text()
-
-
-def test_maven_central_not_reached_is_named_and_leaves_no_jars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GLUEHOUSE_MAVEN", f"http://127.0.0.1:{closed_port()}/maven")
-    at = Checkout(ROOT)
-    spark_jars = at.spark_home(at.venv) / "jars"
-    wanted = {"base": [Jar("org.example", "absent", "1.0")]}
-    with pytest.raises(
-        SetupError, match=r"GH7006: Maven Central could not be reached.*absent-1\.0\.jar.*GLUEHOUSE_MAVEN"
-    ):
-        jars.fetch(wanted, tmp_path / "jars", at.java(), spark_jars, tmp_path / "log", quiet())
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["log"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -40,13 +39,6 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PIPELINE = "config/pipelines/airports.yaml"
 AUDITS = "sql/airports/audits"
 NOON = datetime(2024, 8, 7, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    for folder in ("config", "sql"):
-        shutil.copytree(CHECKOUT / folder, tmp_path / folder)
-    return tmp_path
 
 
 def with_quality(root: Path, *lines: str) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,6 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PIPELINE = "config/pipelines/airports.yaml"
 LAMBDA = "config/pipelines/airports_lambda.yaml"
 CONTRACT = "config/contracts/airports.v1.yaml"
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    for folder in ("config", "sql"):
-        shutil.copytree(CHECKOUT / folder, tmp_path / folder)
-    return tmp_path
 
 
 def change(file: Path, old: str, new: str) -> None:

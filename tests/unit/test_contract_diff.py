@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import shutil
 from pathlib import Path
 from typing import Any, get_args
 
@@ -382,13 +381,6 @@ def test_a_new_column_of_an_output_contract_must_be_made_by_somebody() -> None:
 
 def test_a_pipeline_of_other_contracts_is_not_touched() -> None:
     assert broken(without("id"), consumer(contract="other.v1")) == []
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    for folder in ("config", "sql"):
-        shutil.copytree(CHECKOUT / folder, tmp_path / folder)
-    return tmp_path
 
 
 def run(root: Path, *words: str) -> Result:

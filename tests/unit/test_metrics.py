@@ -175,8 +175,13 @@ def test_only_a_run_whose_targets_all_took_it_counts_as_published(tmp_path: Path
     assert (kept.published, kept.values["rows"], kept.outcome) == (marked, 5, "passed")
 
 
-def test_a_stage_without_a_memory_remembers_nothing_and_works() -> None:
-    remember(context_of(None), "validate", Report(measured={"rows": 5}))
+@pytest.mark.parametrize("stage", ["ingest", "validate", "publish"])
+def test_a_stage_without_a_memory_remembers_nothing_and_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    remember(context_of(None), stage, Report(published=stage == "publish", measured={"rows": 5}))
+    assert files(tmp_path) == {}
 
 
 def context_of(metrics: MetricsFolder | None) -> StageContext:

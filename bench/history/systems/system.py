@@ -26,9 +26,9 @@ class System(ABC):
     def start(self) -> None:
         """Make the session; not part of a run's figures, but its cost is recorded."""
 
-    @abstractmethod
     def create(self, table: Path, seed: Seed) -> None:
-        """A table with these versions, in the system's own layout."""
+        """A table with these versions, in the system's own layout; nothing where the first batch makes the table."""
+        del table, seed
 
     @abstractmethod
     def apply(self, table: Path, batch: Path, batch_id: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from datetime import datetime
 from gluehouse.aws import replays, storage
 from gluehouse.aws.landing import Landing
 from gluehouse.aws.ledger import DynamoLedger
+from gluehouse.aws.plans import read_plan
 from gluehouse.errors import ConfigError, GluehouseError, InputError, LockError
 from gluehouse.spec import admission
 from gluehouse.spec.admission import Answer, PipelineEntry, PipelineIndex
@@ -179,14 +180,11 @@ class Intake:
 
 
 def _as_planned(request: RerunRequest) -> Delivery:
-    try:
-        plan = RunPlan.model_validate_json(storage.read_text(request.plan_uri))
-    except ConfigError as error:
-        raise InputError(
-            "GH2008",
-            f"run {request.rerun_of} has no plan at {request.plan_uri}: it failed before it had one.",
-            "Start its pipeline by the event or the schedule.",
-        ) from error
+    plan = read_plan(
+        request.plan_uri,
+        f"run {request.rerun_of} has no plan at {request.plan_uri}: it failed before it had one.",
+        "Start its pipeline by the event or the schedule.",
+    )
     _refuse_unless_passed(request, plan)
     return Delivery(
         plan.pipeline,

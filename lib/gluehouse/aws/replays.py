@@ -9,6 +9,7 @@ import boto3
 
 from gluehouse.aws import executions, stacks, storage
 from gluehouse.aws.aside import AsideZone
+from gluehouse.aws.plans import read_plan
 from gluehouse.errors import ConfigError, InputError
 from gluehouse.spec.arrival import ReplayRequest
 from gluehouse.spec.environment import Environment
@@ -18,14 +19,11 @@ from gluehouse.spec.plan import Replay, RunPlan
 
 def plan_of(request: ReplayRequest) -> RunPlan:
     """The plan of the replayed batch; raises InputError GH2008 where it is gone, GH2050 where it is another's."""
-    try:
-        plan = RunPlan.model_validate_json(storage.read_text(request.plan_uri))
-    except ConfigError as error:
-        raise InputError(
-            "GH2008",
-            f"batch {request.replay_of} has no plan at {request.plan_uri} (any more).",
-            "Deliver the object again, with its rows corrected.",
-        ) from error
+    plan = read_plan(
+        request.plan_uri,
+        f"batch {request.replay_of} has no plan at {request.plan_uri} (any more).",
+        "Deliver the object again, with its rows corrected.",
+    )
     if plan.replay is not None:
         raise InputError(
             "GH2050",

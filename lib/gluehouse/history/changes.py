@@ -115,7 +115,5 @@ def plan(
             scope.horizon = one_row(spark, newest.alias("at"))
         planned = ChangeSet(layout, batch, known, parts, scope)
         if not scope.nothing_new:
-            planned.rows = plan_changes(
-                layout, scope.old, scope.memory, scope.marks, scope.events, scope.marked, scope.small, scope.since
-            )
+            planned.rows = plan_changes(layout, scope.evidence())
         return planned

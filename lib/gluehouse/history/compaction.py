@@ -30,6 +30,7 @@ from gluehouse.history.layout import Layout, layout_of_memory
 from gluehouse.history.lock import LockPort, lock_of
 from gluehouse.history.memory import Memory, as_memory
 from gluehouse.history.plan import boundaries
+from gluehouse.history.positions import Evidence
 from gluehouse.history.session import options, quick
 from gluehouse.history.small import SMALL_BYTES, one_row
 from gluehouse.history.value import DAY_MICROS
@@ -174,7 +175,7 @@ def _kept_of_the_past(known: Known, before: Column) -> list[DataFrame]:
     old = old.withColumn("till", F.when(F.col("till") < before, F.col("till")))
     memory = None if events is None else events.where(early).join(keys, on="key", how="left_semi")
     marks, marked = _marks_of(known, keys, before)
-    past = boundaries(layout, old, memory, marks, marked, known.small)
+    past = boundaries(layout, Evidence(old, memory, marks, None, marked, known.small))
     found = {"state": past.select("key", "state.*").where(F.lit(not shown) & F.col("at").isNotNull())}
     if members is not None:
         found["inferred"] = past.select("key", "member.*").where(F.col("at").isNotNull())

@@ -77,9 +77,7 @@ def plan_members(
         if newest is not None:
             scope.horizon = one_row(spark, newest.alias("at"))
         if not scope.nothing_new:
-            planned.rows = plan_changes(
-                layout, scope.old, scope.memory, scope.marks, scope.events, scope.marked, scope.small
-            )
+            planned.rows = plan_changes(layout, scope.evidence())
         return planned
 
 

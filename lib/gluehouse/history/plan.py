@@ -13,62 +13,35 @@ a gap after a version, and what a remembered snapshot says by the version that d
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
 from gluehouse.history.digest import struct_digest
 from gluehouse.history.events import payload_digest
 from gluehouse.history.layout import Layout
-from gluehouse.history.positions import INFERRED, MARKS, POSITION, events_by_position
+from gluehouse.history.positions import POSITION, Evidence, events_by_position
 from gluehouse.history.value import typed
 
 WRITE_POSITION, WRITE_PAYLOAD = 1, 2
 
 
-def plan_changes(
-    layout: Layout,
-    old: DataFrame | None,
-    memory: DataFrame | None,
-    marks: DataFrame | None,
-    events: DataFrame,
-    marked: Collection[str] = MARKS,
-    single: bool = False,
-    since: Column | None = None,
-) -> DataFrame:
-    """Old versions, memory, marks and events of the touched keys -> the rows that change something.
-
-    What there is none of may be None. ``marked``: which src marks have. ``single``: all of it fits one partition.
-
-    - ``old``: key, at, till, payload, digest, sk, place (file and row that hold it). All versions of the touched keys;
-      with ``since``, a time that no event of the batch precedes, those that ended before it may be left out.
-    - ``memory``: kind (event or state), key, at, seq, is_delete, payload (NULL: as shown), tie, digest.
-    - ``marks``: key, at, seq, src; src one of ``MARKS``.
-    - ``events``: key, at, seq, is_delete, payload, tie, digest.
+def plan_changes(layout: Layout, evidence: Evidence) -> DataFrame:
+    """What is known of the touched keys, the batch's events among it -> the rows that change something.
 
     Answer: key, at, seq, ``action`` (insert, update, delete or NULL) with ``row`` (payload, till, sk), ``closes``,
     ``remember`` (0, 1 position, 2 position and payload) with is_delete, tie, payload, digest,
     ``rejected`` and ``arrived`` (upserts of the batch there).
     """
-    rows = _states(layout, old, memory, marks, events, marked, single, since)
-    return _compare(layout, _fold(layout, rows, _has_inferred(marks, marked)))
+    return _compare(layout, _fold(layout, _states(layout, evidence), evidence.has_inferred))
 
 
-def boundaries(
-    layout: Layout,
-    old: DataFrame | None,
-    memory: DataFrame | None,
-    marks: DataFrame | None,
-    marked: Collection[str],
-    single: bool,
-) -> DataFrame:
-    """What the given rows of each key have come to. The arguments are those of ``plan_changes``.
+def boundaries(layout: Layout, evidence: Evidence) -> DataFrame:
+    """What the given rows of each key have come to, without a batch.
 
     Answer: ``key``; ``state`` (at, seq, payload, digest): what the last upsert left, where the version that covers it
     shows otherwise; ``member`` (at, seq): the inferred member that no event has followed yet. Grain: one row a key.
     """
-    rows = _states(layout, old, memory, marks, None, marked, single).withColumn("counts", _counts(layout))
+    rows = _states(layout, evidence).withColumn("counts", _counts(layout))
     found = F.struct(
         "at",
         "seq",
@@ -86,23 +59,9 @@ def boundaries(
     )
 
 
-def _states(
-    layout: Layout,
-    old: DataFrame | None,
-    memory: DataFrame | None,
-    marks: DataFrame | None,
-    events: DataFrame | None,
-    marked: Collection[str],
-    single: bool,
-    since: Column | None = None,
-) -> DataFrame:
+def _states(layout: Layout, evidence: Evidence) -> DataFrame:
     """One row a position: its event, and the ``state`` that it leaves."""
-    rows = events_by_position(layout, old, memory, marks, events, marked, single, since)
-    return _infer(layout, _fill(layout, rows), _has_inferred(marks, marked))
-
-
-def _has_inferred(marks: DataFrame | None, marked: Collection[str]) -> bool:
-    return marks is not None and bool(INFERRED & set(marked))
+    return _infer(layout, _fill(layout, events_by_position(layout, evidence)), evidence.has_inferred)
 
 
 def _fill(layout: Layout, rows: DataFrame) -> DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
@@ -20,46 +21,59 @@ MARKS = ("retold", "silent", "silent_new", "snapshot", "snapshot_new", "truncate
 POSITION = ["key", "at", "seq"]
 
 
-def events_by_position(
-    layout: Layout,
-    old: DataFrame | None,
-    memory: DataFrame | None,
-    marks: DataFrame | None,
-    events: DataFrame | None,
-    marked: Collection[str],
-    single: bool,
-    since: Column | None,
-) -> DataFrame:
-    """The event of each position, decided; the arguments are those of ``plan_changes``.
+@dataclass(frozen=True)
+class Evidence:
+    """All that is known of the touched keys. What there is none of is None.
+
+    - ``old``: key, at, till, payload, digest, sk, place (file and row that hold it). All versions of the touched keys;
+      with ``since``, a time that no event of the batch precedes, those that ended before it may be left out.
+    - ``memory``: kind (event or state), key, at, seq, is_delete, payload (NULL: as shown), tie, digest.
+    - ``marks``: key, at, seq, src; src one of ``marked``.
+    - ``events``: the batch's own: key, at, seq, is_delete, payload, tie, digest.
+
+    ``marked``: which of ``MARKS`` there are. ``single``: all of it fits one partition.
+    """
+
+    old: DataFrame | None
+    memory: DataFrame | None
+    marks: DataFrame | None
+    events: DataFrame | None
+    marked: Collection[str]
+    single: bool
+    since: Column | None = None
+
+    @property
+    def has_inferred(self) -> bool:
+        """Whether there may be members that facts told of."""
+        return self.marks is not None and bool(INFERRED & set(self.marked))
+
+
+def events_by_position(layout: Layout, evidence: Evidence) -> DataFrame:
+    """The event of each position, decided.
 
     Answer: key, at, seq, ``event`` (is_delete, tie, payload, digest), is_delete, is_event, ``from_batch``,
     ``rejected``, ``arrived``; what is there: ``old`` and ``old_here`` (the version that starts there), ``cover`` and
     ``covers`` (the one that holds there), ``mem``, and whether there are marks of each kind. Grain: one row a position.
     """
-    rows = _side_by_side(layout, old, memory, marks, events)
+    old, memory, marks = evidence.old, evidence.memory, evidence.marks
+    rows = _side_by_side(layout, evidence)
     known = {name for name, frame in (("old", old), ("mem", memory)) if frame is not None}
     if old is not None and layout.spec.type == 2:
         known.add("end")
     if memory is not None and layout.spec.ignore_nulls:
         known.add("whole")
     if marks is not None:
-        known.update(marked)
-    positions = _positions(layout, rows.coalesce(1) if single else rows, known)
+        known.update(evidence.marked)
+    positions = _positions(layout, rows.coalesce(1) if evidence.single else rows, known)
     # Without memory and snapshots a version speaks for no position but its own, and its payload need not be carried on.
-    carried = events is None or bool({"mem", "snapshot"} & known)
-    decided = _decide(layout, _stored(layout, positions, carried, since))
+    carried = evidence.events is None or bool({"mem", "snapshot"} & known)
+    decided = _decide(layout, _stored(layout, positions, carried, evidence.since))
     if layout.gone and not layout.spec.ignore_nulls:
         decided = _keep_what_left(layout, decided)
     return decided
 
 
-def _side_by_side(
-    layout: Layout,
-    old: DataFrame | None,
-    memory: DataFrame | None,
-    marks: DataFrame | None,
-    events: DataFrame | None,
-) -> DataFrame:
+def _side_by_side(layout: Layout, evidence: Evidence) -> DataFrame:
     def seq_of(at: str) -> Column:
         return typed(F.col(at) if layout.positions_show else F.lit(None), layout.sequence)
 
@@ -79,16 +93,17 @@ def _side_by_side(
         return frame.select("key", at.alias("at"), seq.alias("seq"), src.alias("src"), *rest)
 
     told = {n: F.col(n) for n in ("is_delete", "payload", "tie", "digest")}
-    parts = [] if events is None else [rows(events, F.lit("new"), **told)]
-    if old is not None:
+    parts = [] if evidence.events is None else [rows(evidence.events, F.lit("new"), **told)]
+    if evidence.old is not None:
         shown = {n: F.col(n) for n in ("payload", "digest", "till", "sk", "place")}
-        parts.append(rows(old, F.lit("old"), seq=seq_of("at"), **shown))
+        parts.append(rows(evidence.old, F.lit("old"), seq=seq_of("at"), **shown))
         if layout.spec.type == 2:
-            parts.append(rows(old.where(F.col("till").isNotNull()), F.lit("end"), at=F.col("till"), seq=seq_of("till")))
-    if memory is not None:
-        parts.append(rows(memory, F.when(F.col("kind") == "state", "state").otherwise("mem"), **told))
-    if marks is not None:
-        parts.append(rows(marks, F.col("src")))
+            ended = evidence.old.where(F.col("till").isNotNull())
+            parts.append(rows(ended, F.lit("end"), at=F.col("till"), seq=seq_of("till")))
+    if evidence.memory is not None:
+        parts.append(rows(evidence.memory, F.when(F.col("kind") == "state", "state").otherwise("mem"), **told))
+    if evidence.marks is not None:
+        parts.append(rows(evidence.marks, F.col("src")))
     return reduce(DataFrame.unionByName, parts)
 
 

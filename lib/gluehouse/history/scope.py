@@ -21,6 +21,7 @@ from gluehouse.history.events import Events, key_is_legible
 from gluehouse.history.known import Known, union
 from gluehouse.history.layout import Layout
 from gluehouse.history.memory import RETOLD, as_memory
+from gluehouse.history.positions import Evidence
 from gluehouse.history.ranges import Range
 from gluehouse.history.result import Snapshot
 from gluehouse.history.small import SMALL_KEYS, held, one_row
@@ -74,6 +75,10 @@ class Scope:
     def keep(self, frame: DataFrame) -> DataFrame:
         self._cached.append(frame.persist())
         return frame
+
+    def evidence(self) -> Evidence:
+        """What the change set is planned from."""
+        return Evidence(self.old, self.memory, self.marks, self.events, self.marked, self.small, self.since)
 
     def remember(self, kind: str, rows: DataFrame) -> None:
         self._news.append((kind, rows))
