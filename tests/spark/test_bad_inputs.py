@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 from collections.abc import Callable
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -120,7 +121,7 @@ def test_a_quote_that_would_take_in_what_follows_refuses_the_object(
 ) -> None:
     header = HEADER.replace(b",", dialect.get("delimiter", ",").encode())
     with pytest.raises(InputError, match="GH2025"):
-        read("t.csv", header + lines, **dialect)
+        read("t.csv", header + lines, {"csv": dialect})
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_a_quote_that_would_take_in_what_follows_refuses_the_object(
 def test_quotes_that_are_closed_or_stand_within_a_cell_are_taken_as_they_are(
     read: Read, line: bytes, dialect: dict[str, Any], name: str | None
 ) -> None:
-    rows = read("t.csv", HEADER + line + b"\n3,c,1,1,2024-01-01\n", **dialect)
+    rows = read("t.csv", HEADER + line + b"\n3,c,1,1,2024-01-01\n", {"csv": dialect})
     assert ([row["name"] for row in rows], broken(rows)) == ([name, "c"], [])
 
 
