@@ -118,12 +118,12 @@ def _compile(
 
 
 def _wrong_rules(file: Path, spec: PipelineSpec, contract: Contract) -> list[Problem]:
-    """What PyDeequ would refuse, or judge otherwise than Glue, in the dataset rules of either severity."""
+    """What the pipeline's engine would refuse, or judge otherwise than AWS's reference, in rules of either severity."""
     return [
         problem_within(file, f"quality.{severity}", text, fault.position.line, fault.position.column, fault.message)
         for severity in ("rules", "warn")
         if (text := getattr(spec.quality, severity)) is not None
-        for fault in judge(text, contract)
+        for fault in judge(text, contract, spec.quality.engine)
     ]
 
 

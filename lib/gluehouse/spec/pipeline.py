@@ -13,6 +13,7 @@ from gluehouse.spec.check import Audit, DriftCheck, FreshnessCheck, Reconcile, R
 from gluehouse.spec.cleanse import Cleanse, unfit
 from gluehouse.spec.contract import CONTRACT_NAME, Contract
 from gluehouse.spec.delivered import differences, refuse, unmet
+from gluehouse.spec.dqdl.support import RuleEngine
 from gluehouse.spec.formats import FORMATS
 from gluehouse.spec.history import HistorySpec
 from gluehouse.spec.judgeable import unjudgeable
@@ -85,6 +86,10 @@ class Process(Spec):
 class Quality(Spec):
     """The dataset rules of the gate (DQDL), which stop publishing, those that only warn, and what DQDL cannot say."""
 
+    engine: RuleEngine = Field(
+        default="deequ",
+        description="Who evaluates rules and warn: PyDeequ, on the laptop as on Glue, or Glue Data Quality, on Glue only",
+    )
     rules: str | None = Field(default=None, description="DQDL: Rules = [ … ]; a failing rule blocks publishing")
     warn: str | None = Field(default=None, description="DQDL: Rules = [ … ]; a failing rule is reported only")
     anomaly: tuple[AnomalyRule, ...] = Field(
@@ -97,6 +102,12 @@ class Quality(Spec):
     audits: tuple[Audit, ...] = Field(
         default=(), description="Files of sql/<pipeline>/audits that do not stop at the first row"
     )
+
+    @model_validator(mode="after")
+    def _an_engine_has_rules(self) -> Quality:
+        if self.engine == "glue" and self.rules is None and self.warn is None:
+            raise ValueError("engine: glue has nothing to evaluate; write rules or warn, or leave the engine out")
+        return self
 
     @model_validator(mode="after")
     def _metrics_are_measured(self) -> Quality:

@@ -47,11 +47,17 @@ def fits(role: str, column: Column) -> bool:
     return role not in fitting or fitting[role](column)
 
 
+class Differs(str):
+    """A refusal for PyDeequ's sake alone: Glue does what AWS's reference says."""
+
+    __slots__ = ()
+
+
 def faults(rule: Rule, columns: Columns) -> Iterator[Fault]:
     """Each form of the rule that is refused, at the condition or, without one, at the rule."""
     position = rule.condition.position if rule.condition else rule.position
     for message in _CHECKS.get(rule.name, _nothing)(rule, columns):
-        yield Fault(position, message)
+        yield Fault(position, message, isinstance(message, Differs))
 
 
 def _nothing(_rule: Rule, _columns: Columns) -> Iterator[str]:
@@ -97,12 +103,12 @@ def _against_texts(column: Column, condition: Condition) -> Iterator[str]:
 
 def _pattern(condition: Condition, pattern: str) -> Iterator[str]:
     if condition.operator == "not matches":
-        yield (
+        yield Differs(
             "`not matches` is refused (differs): PyDeequ refuses values that only begin with the pattern, and empty "
             'ones; write matches "(?!(PATTERN)$).+"'
         )
     elif _has_bare_bar(pattern):
-        yield (
+        yield Differs(
             "`|` outside of parentheses is refused (differs): PyDeequ puts ^ before the first and $ behind the last "
             "alternative only; write (A|B)"
         )
@@ -111,7 +117,7 @@ def _pattern(condition: Condition, pattern: str) -> Iterator[str]:
 def _emptiness(column: Column, condition: Condition, may_be_null: bool) -> Iterator[str]:
     negated = condition.operator in ("!=", "not in")
     if negated and may_be_null and condition.has("keyword") and not condition.has("null"):
-        yield (
+        yield Differs(
             f"EMPTY and WHITESPACES_ONLY with `{condition.operator}` are refused where {column.name} may be NULL "
             f"(differs): Glue lets NULL pass, PyDeequ fails it; add NULL to the list, or "
             f'where "{column.name} is not null"'
@@ -122,17 +128,17 @@ def _against_dates(column: Column, condition: Condition, may_be_null: bool) -> I
     if column.type not in ("date", "timestamp", "string"):
         yield f"compares with a date, but {column.name} is {column.type} in the contract"
     elif condition.has("time") or any(re.search("hours|minutes", operand.text) for operand in condition.operands):
-        yield (
+        yield Differs(
             "times of day are refused (differs): PyDeequ compares days only; write a date, now() or (now() - 1 days), "
             "or use DataFreshness"
         )
     elif condition.operator == "not between" and may_be_null:
-        yield (
+        yield Differs(
             f"`not between` two dates is refused where {column.name} may be NULL (differs): Glue fails NULL, PyDeequ "
             f'lets it pass; write where "{column.name} is not null"'
         )
     elif column.type != "date" and condition.operator not in (">=", "<") and not condition.has("null"):
-        yield (
+        yield Differs(
             f"`{condition.operator}` between {column.name}, which is {column.type}, and a date is refused (differs): "
             "PyDeequ cuts each value to its day; write >= or <, which mean the same for a day and a time"
         )
@@ -145,14 +151,14 @@ def _column_length(rule: Rule, columns: Columns) -> Iterator[str]:
     operator = condition.operator
     zero = any(operand.kind == "number" and float(operand.text) == 0 for operand in condition.operands)
     if operator == "!=":
-        yield (
+        yield Differs(
             "`!=` is refused (differs): PyDeequ compares the shortest and the longest text only; "
             f"write not in [{condition.operands[0]}]"
         )
     elif operator in ("not in", "not between") and zero:
-        yield f"0 in `{operator}` is refused (differs): PyDeequ then lets every text pass; write > for the shortest one"
+        yield Differs(f"0 in `{operator}` is refused (differs): PyDeequ then lets every text pass; write > for the shortest one")
     elif operator in (">", ">=", "=", "between") and may_be_null:
-        yield (
+        yield Differs(
             f"`{operator}` is refused where {column.name} may be NULL (differs): Glue counts NULL as length 0, PyDeequ "
             f'leaves it out; write where "{column.name} is not null", or nullable: false in the contract'
         )
@@ -173,7 +179,7 @@ def _primary_key(rule: Rule, columns: Columns) -> Iterator[str]:
     named = [columns[parameter.text] for parameter in rule.parameters if parameter.text in columns]
     nullable = [column.name for column in named if column.nullable]
     if len(rule.parameters) > 1 and nullable:
-        yield (
+        yield Differs(
             f"IsPrimaryKey of several columns is refused where {', '.join(nullable)} may be NULL (differs): PyDeequ "
             "looks at their uniqueness alone; write nullable: false in the contract, or IsPrimaryKey of one column"
         )
@@ -182,7 +188,7 @@ def _primary_key(rule: Rule, columns: Columns) -> Iterator[str]:
 def _names_pattern(rule: Rule, _columns: Columns) -> Iterator[str]:
     pattern = rule.parameters[0].text if rule.parameters else "^$"
     if not (pattern.startswith("^") and pattern.endswith("$")) or _has_bare_bar(pattern):
-        yield (
+        yield Differs(
             "a pattern without ^ and $ is refused (differs): PyDeequ finds it anywhere in a name, AWS's reference "
             "at its beginning; write ^…$, and alternatives in parentheses"
         )

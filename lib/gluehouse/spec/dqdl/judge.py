@@ -10,7 +10,7 @@ from gluehouse.spec.contract import Column, Contract
 from gluehouse.spec.dqdl import forms
 from gluehouse.spec.dqdl.reader import read
 from gluehouse.spec.dqdl.rules import Condition, Parameter, Reading, Rule
-from gluehouse.spec.dqdl.support import RULE_TYPES, Role, RuleType, Takes
+from gluehouse.spec.dqdl.support import RULE_TYPES, Role, RuleEngine, RuleType, Takes
 from gluehouse.spec.dqdl.tokens import Fault, Position
 from gluehouse.spec.dqdl.where import columns_of
 
@@ -23,8 +23,12 @@ _DESCRIBED: dict[Takes, str] = {
 }
 
 
-def judge(text: str, contract: Contract) -> tuple[Fault, ...]:
-    """Everything that is wrong with the rules, by place; none where each would be judged here as on Glue."""
+def judge(text: str, contract: Contract, engine: RuleEngine = "deequ") -> tuple[Fault, ...]:
+    """Everything that is wrong with the rules, by place; none where ``engine`` judges each as AWS's reference says.
+
+    What Glue judges and PyDeequ does not (``Fault.glue_takes``) is wrong for PyDeequ only. What PyDeequ judges, Glue
+    judges as well: nothing else is accepted for PyDeequ.
+    """
     reading = read(text)
     if not reading.rules and not reading.faults:
         return (Fault(Position(), "there is no rule; write one, or leave the key out"),)
@@ -32,7 +36,7 @@ def judge(text: str, contract: Contract) -> tuple[Fault, ...]:
     for rule in reading.rules:
         for leaf in rule.leaves():
             found += _faults(leaf, contract)
-    return tuple(sorted(set(found)))
+    return tuple(sorted(fault for fault in set(found) if not (engine == "glue" and fault.glue_takes)))
 
 
 def _repeated(reading: Reading) -> Iterator[Fault]:
@@ -49,7 +53,9 @@ def _faults(rule: Rule, contract: Contract) -> Iterator[Fault]:
         meant = _meant(rule.name, RULE_TYPES) or "; docs/quality.md lists them"
         yield Fault(rule.position, f"{rule.name} is no rule type{meant}")
     elif kind.support != "supported":
-        yield Fault(rule.position, f"{rule.name} is refused ({kind.support}): {kind.reason}; {kind.instead}")
+        message = f"{rule.name} is refused ({kind.support}): {kind.reason}; {kind.instead}"
+        yield Fault(rule.position, message, kind.on_glue)
+        yield from _of_the_tags(rule, kind)
     else:
         yield from _of_the_form(rule, kind)
         yield from _of_the_columns(rule, kind, contract)
@@ -78,13 +84,25 @@ def _of_the_form(rule: Rule, kind: RuleType) -> Iterator[Fault]:
         yield from _of_the_condition(rule.name, kind, rule.condition)
     if rule.where is not None and not kind.where:
         yield Fault(rule.where_position, f"{rule.name} takes no `where`")
+    yield from _of_the_tags(rule, kind)
+
+
+def _of_the_tags(rule: Rule, kind: RuleType) -> Iterator[Fault]:
+    """`with` is refused once: for what no engine takes, or else because PyDeequ does not heed it."""
     for tag in rule.tags:
-        yield Fault(tag.position, forms.WITH)
+        condition = tag.condition
+        shares = [float(operand.text) for operand in condition.operands if operand.kind == "number"]
+        if not kind.threshold or tag.name != "threshold":
+            yield Fault(tag.position, f"{rule.name} takes no `with {tag.name}`")
+        elif len(shares) != len(condition.operands) or not all(0 <= share <= 1 for share in shares):
+            yield Fault(condition.position, f"a threshold is a share of rows between 0 and 1, found `{condition}`")
+        else:
+            yield Fault(tag.position, forms.WITH, glue_takes=True)
 
 
 def _of_the_condition(name: str, kind: RuleType, condition: Condition) -> Iterator[Fault]:
     if condition.has("call"):
-        yield Fault(condition.position, forms.DYNAMIC)
+        yield Fault(condition.position, forms.DYNAMIC, glue_takes=True)
         return
     if condition.has("arithmetic", "constant"):
         yield Fault(condition.position, "arithmetic and constants are not supported; write the value itself")

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+RuleEngine = Literal["deequ", "glue"]
 Support = Literal["supported", "differs", "unsupported", "glue-only"]
 Role = Literal[
     "column", "column that is not nested", "number column", "text column", "date or timestamp column", "columns",
@@ -24,6 +25,7 @@ class RuleType:
 
     ``low`` and ``high`` bound what the rule measures: a condition beyond them always or never holds.
     ``limits`` tells which forms of a supported type are refused; ``reason`` and ``instead`` belong to other verdicts.
+    ``on_glue``: the service judges it, whatever PyDeequ does; ``threshold``: there it takes `with threshold`.
     """
 
     support: Support = "supported"
@@ -35,6 +37,8 @@ class RuleType:
     limits: str = ""
     reason: str = ""
     instead: str = ""
+    on_glue: bool = True
+    threshold: bool = False
 
 
 def _share(limits: str = "no columns of nested types") -> RuleType:
@@ -45,20 +49,31 @@ def _about(role: Role, low: float = -math.inf) -> RuleType:
     return RuleType(parameters=(role,), where=True, low=low)
 
 
-def _glue(reason: str, instead: str) -> RuleType:
-    return RuleType("glue-only", reason=reason, instead=instead)
+def _glue(reason: str, instead: str, threshold: bool = False) -> RuleType:
+    return RuleType("glue-only", reason=reason, instead=instead, threshold=threshold)
 
 
 def _second(instead: str) -> RuleType:
-    return RuleType("unsupported", reason="it needs a second data set, and no pipeline hands one over", instead=instead)
+    reason = "it needs a second data set, and no pipeline hands one over"
+    return RuleType("unsupported", reason=reason, instead=instead, on_glue=False)
 
 
-_FILES = _glue("it looks at files in S3, which PyDeequ cannot", "drop it; ValidateInput checks what was delivered")
-_ANALYZER = _glue("it is an analyzer and judges nothing", "drop it; the null shares of all columns are recorded anyway")
+def _files(threshold: bool = False) -> RuleType:
+    reason = "it looks at files in S3, which PyDeequ cannot"
+    return _glue(reason, "drop it; ValidateInput checks what was delivered", threshold)
+
+
+_ANALYZER = RuleType(
+    "glue-only",
+    reason="it is an analyzer and judges nothing",
+    instead="drop it; the null shares of all columns are recorded anyway",
+    on_glue=False,
+)
 _NOT_IN_AWS = RuleType(
     "unsupported",
     reason="Deequ has it, but neither AWS's reference nor the DQDL parser of this release knows it",
     instead="use StandardDeviation, Mean or ColumnValues, or a row rule of the contract",
+    on_glue=False,
 )
 
 RULE_TYPES: dict[str, RuleType] = {
@@ -73,6 +88,7 @@ RULE_TYPES: dict[str, RuleType] = {
         takes="type",
         where=True,
         limits="only `=` and the types of AWS's reference; no `with threshold`",
+        threshold=True,
     ),
     "ColumnExists": RuleType(parameters=("column",), takes="nothing"),
     "ColumnLength": RuleType(
@@ -89,12 +105,14 @@ RULE_TYPES: dict[str, RuleType] = {
         takes="values",
         where=True,
         limits="no `with threshold`, no `not matches`, no `|` outside of parentheses; days, not times of day",
+        threshold=True,
     ),
     "Completeness": _share(),
     "CustomSql": RuleType(
         "unsupported",
         reason="it reads a view named primary, which the run does not make",
         instead="write a row rule `expression` in the contract, or several rules",
+        threshold=True,
     ),
     "DataFreshness": RuleType(parameters=("date or timestamp column",), takes="duration", where=True),
     "DatasetMatch": _second("compare the tables outside of the run"),
@@ -109,10 +127,10 @@ RULE_TYPES: dict[str, RuleType] = {
     "Entropy": RuleType(
         parameters=("column that is not nested",), where=True, low=0, limits="no columns of nested types"
     ),
-    "FileFreshness": _FILES,
-    "FileMatch": _FILES,
-    "FileSize": _FILES,
-    "FileUniqueness": _FILES,
+    "FileFreshness": _files(threshold=True),
+    "FileMatch": _files(),
+    "FileSize": _files(threshold=True),
+    "FileUniqueness": _files(),
     "InterquartileRange": _NOT_IN_AWS,
     "IsComplete": RuleType(
         parameters=("column that is not nested",), takes="nothing", where=True, limits="no columns of nested types"

@@ -45,10 +45,11 @@ class Position:
 
 @dataclass(frozen=True, order=True)
 class Fault:
-    """What is wrong at one place of a text, and what would be accepted."""
+    """What is wrong at one place of a text, and what would be accepted; ``glue_takes`` it where only PyDeequ does not."""
 
     position: Position
     message: str
+    glue_takes: bool = False
 
 
 @dataclass(frozen=True)
