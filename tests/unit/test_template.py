@@ -166,6 +166,16 @@ def test_only_the_jobs_that_ingest_read_a_secret_and_only_the_salt() -> None:
     assert (salt["DeletionPolicy"], salt["Properties"]["KmsKeyId"]) == ("Retain", {"Fn::GetAtt": ["Key", "Arn"]})
 
 
+def test_only_the_jobs_that_judge_publish_to_glue_data_quality_and_may_do_nothing_else_there() -> None:
+    named = {"Ref": "JudgeByGlueDataQuality"}
+    having = {name for name, role in ROLES.items() if named in role.get("ManagedPolicyArns", ())}
+    assert having == {"DqCheckRole", "RunPipelineRole"}
+    asked = [(name, s["Action"], s["Resource"]["Fn::Sub"]) for name, s in statements() if "DataQuality" in str(s["Action"])]
+    (found,) = asked
+    assert found[:2] == ("JudgeByGlueDataQuality", ["glue:PublishDataQuality", "glue:GetDataQualityResult"])
+    assert found[2].endswith(":${AWS::AccountId}:dataQualityRuleset/*")
+
+
 def test_the_salt_that_the_environment_names_can_be_read(stack: Any) -> None:
     environment = Environment.from_json(stack.outputs["Environment"])
     assert len(read_salt(environment.salt_secret).get_secret_value()) == 64

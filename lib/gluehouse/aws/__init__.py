@@ -1,1 +1,1 @@
-"""The only place with boto3; ``glue.py`` is the only module with awsglue."""
+"""The only place with boto3; only ``glue.py`` and ``data_quality.py`` know awsglue."""

@@ -19,7 +19,7 @@ from py4j.java_gateway import JavaClass
 from pydantic import ValidationError
 from pyspark.sql import SparkSession
 
-from gluehouse.aws import storage
+from gluehouse.aws import data_quality, storage
 from gluehouse.aws.catalog import GlueCatalog
 from gluehouse.aws.landing import Landing
 from gluehouse.aws.metrics import MetricsFolder
@@ -84,6 +84,7 @@ def _run(stage: Stage, given: dict[str, str]) -> None:
     plan = _read(RunPlan, given["plan_uri"])
     pipeline = _read(CompiledPipeline, plan.config_uri)
     sql_uri = given.get("sql_uri") or plan.sql_uri
+    judge = data_quality.service_for(pipeline, stage)
     with held_locks(environment, plan) as locks, _session(f"{plan.pipeline}/{stage}") as spark:
         context = StageContext(
             spark=spark,
@@ -97,6 +98,7 @@ def _run(stage: Stage, given: dict[str, str]) -> None:
             dpus=float(given.get("dpus", 1)),
             metrics=MetricsFolder(environment.metrics, plan.pipeline),
             salt=partial(read_salt, environment.salt_secret),
+            data_quality=judge,
             verdict=lambda: _verdict(environment.manifest_uri(plan.pipeline, plan.run_id, "validate")),
         )
 

@@ -11,6 +11,7 @@ from pydantic import SecretBytes
 from pyspark.sql import DataFrame, SparkSession
 
 from gluehouse.history import LockPort
+from gluehouse.quality.service import Service
 from gluehouse.spec.environment import Environment
 from gluehouse.spec.manifest import Manifest
 from gluehouse.spec.metrics import RunMetrics
@@ -45,7 +46,8 @@ class StageContext:
     ``sql`` is the text of the plan's SQL file; ``dpus`` is what the job run was given, for the cost estimate;
     ``metrics`` remembers what runs measured (None: nothing is remembered); ``salt`` reads the secret of hashes and
     tokens, and is called only where a contract has some; ``verdict`` answers the manifest of the
-    run's stage 3 (None: there is none, where a stage is debugged alone)."""
+    run's stage 3 (None: there is none, where a stage is debugged alone); ``data_quality`` evaluates rules by Glue Data
+    Quality, where the pipeline asks for it."""
 
     spark: SparkSession
     plan: RunPlan
@@ -59,6 +61,7 @@ class StageContext:
     metrics: Metrics | None = None
     salt: Callable[[], SecretBytes] | None = None
     verdict: Callable[[], Manifest | None] | None = None
+    data_quality: Service | None = None
 
     def table_location(self, table: str) -> str:
         return self.environment.table_uri(*table.split("."))

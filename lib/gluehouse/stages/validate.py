@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from gluehouse.errors import QualityError
-from gluehouse.quality import anomaly, dqdl
+from gluehouse.quality import anomaly, engine
 from gluehouse.quality.anomaly import number
 from gluehouse.quality.drift import drift, remembered, since_last_run, types_of
 from gluehouse.quality.measured import measured
@@ -26,10 +26,8 @@ def run(context: StageContext) -> Report:
     uri = context.environment.processed_uri(context.plan.pipeline, context.plan.batch_id)
     processed, written = zones.read_processed(context), context.spark.read.parquet(uri).schema
     rows, shares, more = profile(processed, contract, checks.asked(context))
-    judged = (
-        *(dqdl.evaluate(context.spark, processed, quality.rules, "stop") if quality.rules else ()),
-        *(dqdl.evaluate(context.spark, processed, quality.warn, "warn") if quality.warn else ()),
-    )
+    name = f"gluehouse_{context.environment.name}_{context.plan.pipeline}"
+    judged = engine.evaluate(quality, processed, name, context.data_quality)
     aside = _set_aside(context)
     checked = checks.judge(context, processed, rows, more, aside)
     nulls = {column.name: share.metrics["null_share"] for column, share in zip(contract.columns, shares, strict=True)}
