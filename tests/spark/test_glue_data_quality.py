@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from gluehouse.aws.data_quality import service_for
 from gluehouse.aws.metrics import MetricsFolder
-from gluehouse.errors import SetupError
+from gluehouse.errors import ConfigError
 from gluehouse.history import FileLock
 from gluehouse.spec.manifest import Manifest, RuleReport
 from gluehouse.stages.context import StageContext
@@ -175,5 +175,5 @@ def test_a_rule_about_nothing_but_null_fails_without_a_metric(glue: Standin, mak
 
 
 def test_outside_of_glue_a_run_ends_before_it_and_says_what_to_do(make: Make) -> None:
-    with pytest.raises(SetupError, match=r"GH7601: .*awsgluedq.*write engine: deequ"):
+    with pytest.raises(ConfigError, match=r"GH1031: .*awsgluedq.*write engine: deequ"):
         make()

@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from gluehouse.aws.data_quality import service_for
-from gluehouse.errors import ConfigError, QualityError, SetupError
+from gluehouse.errors import ConfigError, QualityError
 from gluehouse.quality import engine
 from gluehouse.quality.service import evaluate, reports
 from gluehouse.spec.dqdl.judge import judge
@@ -171,14 +171,14 @@ def test_rules_of_either_severity_are_published_under_names_of_their_own() -> No
 
 def test_without_glue_data_quality_nothing_is_judged_by_another_engine() -> None:
     quality = Quality(engine="glue", rules="Rules = [ RowCount > 1 ]")
-    with pytest.raises(SetupError, match="GH7601: .* this session has no Glue Data Quality"):
+    with pytest.raises(ConfigError, match="GH1031: .* this session has no Glue Data Quality"):
         engine.evaluate(quality, SimpleNamespace(sparkSession=None), "ports")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("stage", ["validate", "fused"])
 def test_a_job_without_the_module_ends_before_it_reads_rows(stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "awsgluedq", None)
-    with pytest.raises(SetupError, match=rf"GH7601: .*runtime of this job \({stage} of ports\).*engine: deequ"):
+    with pytest.raises(ConfigError, match=rf"GH1031: .*runtime of this job \({stage} of ports\).*engine: deequ"):
         service_for(pipeline("glue"), stage)
 
 

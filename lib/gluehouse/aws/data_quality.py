@@ -19,7 +19,7 @@ from gluehouse.spec.pipeline import CompiledPipeline
 def service_for(pipeline: CompiledPipeline, stage: Stage) -> Service | None:
     """What the stage's rules are evaluated by; None where it has none for Glue Data Quality.
 
-    Raises SetupError GH7601 where the runtime has no such module: before the first row is read.
+    Raises ConfigError GH1031 where the runtime has no such module: before the first row is read.
     """
     if pipeline.spec.quality.engine != "glue" or stage not in ("validate", "fused"):
         return None

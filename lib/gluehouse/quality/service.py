@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pyspark.errors import IllegalArgumentException
 from pyspark.sql import DataFrame, Row
 
-from gluehouse.errors import ConfigError, QualityError, SetupError
+from gluehouse.errors import ConfigError, QualityError
 from gluehouse.spec.dqdl.reader import read
 from gluehouse.spec.dqdl.support import RULE_TYPES
 from gluehouse.spec.manifest import RuleReport
@@ -33,7 +33,7 @@ def evaluate(
 ) -> tuple[RuleReport, ...]:
     """One report a rule, in the order that Glue gives. A rule that could not be evaluated is failed.
 
-    Raises SetupError GH7601 where there is no service, ConfigError GH1030 for bad syntax, and QualityError GH3004
+    Raises ConfigError GH1031 where there is no service, ConfigError GH1030 for bad syntax, and QualityError GH3004
     where what came back is not one outcome for each rule.
     """
     if service is None:
@@ -62,10 +62,10 @@ def reports(rows: Sequence[Mapping[str, Any]], ruleset: str, severity: Severity)
     return tuple(_report(row, severity) for row in rows)
 
 
-def missing(where: str) -> SetupError:
+def missing(where: str) -> ConfigError:
     """There is no Glue Data Quality ``where`` the rules are to be judged."""
-    return SetupError(
-        "GH7601",
+    return ConfigError(
+        "GH1031",
         f"quality.engine is glue, but {where} has no Glue Data Quality (the module awsgluedq).",
         "It is there in jobs on AWS Glue only, not in the Docker image: run the pipeline there, or write engine: deequ.",
     )
