@@ -5,6 +5,7 @@ The stand-in has the calls and columns that AWS documents; it lets Deequ judge, 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,6 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
-from pydeequ.dqdl import EvaluateDataQuality as Deequ
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -61,6 +61,9 @@ class Standin:
 
     def apply(self, *, frame: DynamicFrame, ruleset: str, publishing_options: dict[str, Any]) -> DynamicFrame:
         self.asked.append(publishing_options)
+        os.environ.setdefault("SPARK_VERSION", "3.5")  # pydeequ asks for it when it is imported
+        from pydeequ.dqdl import EvaluateDataQuality as Deequ
+
         rows = frame.toDF()
         found = Deequ.process(rows.sparkSession, rows, ruleset).select(*COLUMNS)
         for rule, said in self.outcome.items():
