@@ -37,12 +37,12 @@ class DynamicFrame(NamedTuple):
     frame: DataFrame
 
     @classmethod
-    def fromDF(cls, frame: DataFrame, context: Any, name: str) -> DynamicFrame:
+    def fromDF(cls, frame: DataFrame, context: Any, name: str) -> DynamicFrame:  # noqa: N802 - Glue's name
         assert isinstance(context, GlueContext)
         assert name
         return cls(frame)
 
-    def toDF(self) -> DataFrame:
+    def toDF(self) -> DataFrame:  # noqa: N802 - Glue's name
         return self.frame
 
 

@@ -151,7 +151,7 @@ def test_the_words_of_columns_are_no_rule_types() -> None:
 
 def test_outcomes_without_a_column_are_an_error_and_are_not_read() -> None:
     answer = SimpleNamespace(columns=["Rule", "Outcome"])
-    with pytest.raises(QualityError, match="GH3004: .* without FailureReason, EvaluatedMetrics"):
+    with pytest.raises(QualityError, match=r"GH3004: .* without FailureReason, EvaluatedMetrics"):
         evaluate(lambda *_: answer, "name", None, RULES, "stop")  # type: ignore[arg-type,return-value]
 
 
@@ -171,7 +171,7 @@ def test_rules_of_either_severity_are_published_under_names_of_their_own() -> No
 
 def test_without_glue_data_quality_nothing_is_judged_by_another_engine() -> None:
     quality = Quality(engine="glue", rules="Rules = [ RowCount > 1 ]")
-    with pytest.raises(ConfigError, match="GH1031: .* this session has no Glue Data Quality"):
+    with pytest.raises(ConfigError, match=r"GH1031: .* this session has no Glue Data Quality"):
         engine.evaluate(quality, SimpleNamespace(sparkSession=None), "ports")  # type: ignore[arg-type]
 
 

@@ -170,7 +170,9 @@ def test_only_the_jobs_that_judge_publish_to_glue_data_quality_and_may_do_nothin
     named = {"Ref": "JudgeByGlueDataQuality"}
     having = {name for name, role in ROLES.items() if named in role.get("ManagedPolicyArns", ())}
     assert having == {"DqCheckRole", "RunPipelineRole"}
-    asked = [(name, s["Action"], s["Resource"]["Fn::Sub"]) for name, s in statements() if "DataQuality" in str(s["Action"])]
+    asked = [
+        (name, s["Action"], s["Resource"]["Fn::Sub"]) for name, s in statements() if "DataQuality" in str(s["Action"])
+    ]
     (found,) = asked
     assert found[:2] == ("JudgeByGlueDataQuality", ["glue:PublishDataQuality", "glue:GetDataQualityResult"])
     assert found[2].endswith(":${AWS::AccountId}:dataQualityRuleset/*")

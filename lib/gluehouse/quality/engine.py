@@ -12,9 +12,7 @@ from gluehouse.spec.manifest import RuleReport
 from gluehouse.spec.pipeline import Quality
 
 
-def evaluate(
-    quality: Quality, frame: DataFrame, name: str, glue: Service | None = None
-) -> tuple[RuleReport, ...]:
+def evaluate(quality: Quality, frame: DataFrame, name: str, glue: Service | None = None) -> tuple[RuleReport, ...]:
     """The reports of ``rules`` and then of ``warn``, by PyDeequ or by ``glue``, which publishes under ``name``.
 
     Raises what gluehouse.quality.dqdl and gluehouse.quality.service do; never falls back to the other engine.

@@ -67,7 +67,7 @@ def missing(where: str) -> ConfigError:
     return ConfigError(
         "GH1031",
         f"quality.engine is glue, but {where} has no Glue Data Quality (the module awsgluedq).",
-        "It is there in jobs on AWS Glue only, not in the Docker image: run the pipeline there, or write engine: deequ.",
+        "It is in jobs on AWS Glue only, not in the Docker image: run the pipeline there, or write engine: deequ.",
     )
 
 

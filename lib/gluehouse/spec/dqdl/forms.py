@@ -156,7 +156,9 @@ def _column_length(rule: Rule, columns: Columns) -> Iterator[str]:
             f"write not in [{condition.operands[0]}]"
         )
     elif operator in ("not in", "not between") and zero:
-        yield Differs(f"0 in `{operator}` is refused (differs): PyDeequ then lets every text pass; write > for the shortest one")
+        yield Differs(
+            f"0 in `{operator}` is refused (differs): PyDeequ then lets every text pass; write > for the shortest one"
+        )
     elif operator in (">", ">=", "=", "between") and may_be_null:
         yield Differs(
             f"`{operator}` is refused where {column.name} may be NULL (differs): Glue counts NULL as length 0, PyDeequ "
