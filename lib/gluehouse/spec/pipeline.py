@@ -88,7 +88,7 @@ class Quality(Spec):
 
     engine: RuleEngine = Field(
         default="deequ",
-        description="Who evaluates rules and warn: PyDeequ, on the laptop as on Glue, or Glue Data Quality, on AWS only",
+        description="Who evaluates rules and warn: PyDeequ, on the laptop as on Glue, or Glue Data Quality, on Glue",
     )
     rules: str | None = Field(default=None, description="DQDL: Rules = [ … ]; a failing rule blocks publishing")
     warn: str | None = Field(default=None, description="DQDL: Rules = [ … ]; a failing rule is reported only")

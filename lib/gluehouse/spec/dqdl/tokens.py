@@ -45,7 +45,7 @@ class Position:
 
 @dataclass(frozen=True, order=True)
 class Fault:
-    """What is wrong at one place of a text, and what would be accepted; ``glue_takes``: it is wrong for PyDeequ only."""
+    """What is wrong at one place of a text, and what would be accepted; ``glue_takes``: wrong for PyDeequ only."""
 
     position: Position
     message: str
