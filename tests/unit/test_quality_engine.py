@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from pyspark.sql import Row
 
 from gluehouse.aws.data_quality import service_for
 from gluehouse.errors import ConfigError, QualityError
@@ -200,3 +201,15 @@ def test_an_unreadable_ruleset_is_a_wrong_configuration() -> None:
 
     with pytest.raises(ConfigError, match=r"GH1030: the rules are no DQDL: Parsing Error: line 1\."):
         evaluate(service, "name", None, RULES, "stop")  # type: ignore[arg-type]
+
+
+def test_metrics_told_as_a_structure_do_not_blot_out_those_of_other_rules() -> None:
+    both = Row("Dataset.*.RowCount", "Column.depth.Mean")
+    rows = [outcome("RowCount > 1", metrics=both(3.0, None)), outcome('Mean "depth" > 3', metrics=both(None, 20.0))]
+    found = reports(rows, 'Rules = [ RowCount > 1, Mean "depth" > 3 ]', "stop")
+    assert [one.metrics for one in found] == [{"Dataset.*.RowCount": 3.0}, {"Column.depth.Mean": 20.0}]
+
+
+def test_one_rule_answered_twice_does_not_stand_for_another_of_its_type() -> None:
+    with pytest.raises(QualityError, match=r"GH3004: .* found 1 of IsComplete told twice"):
+        reports([outcome('IsComplete "a"')] * 2, 'Rules = [ IsComplete "a", IsComplete "b" ]', "stop")

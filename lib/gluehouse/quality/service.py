@@ -59,6 +59,10 @@ def reports(rows: Sequence[Mapping[str, Any]], ruleset: str, severity: Severity)
     answered = Counter(_types(row["Rule"] or "") for row in rows)
     if asked != answered:
         raise _mismatch(_listed(answered - asked), _listed(asked - answered))
+    # No rule stands twice in what gluehouse check accepts, so a text told twice took the place of another's.
+    texts = Counter(" ".join(row["Rule"].split()) for row in rows)
+    if twice := Counter(_types(text) for text, count in texts.items() if count > 1):
+        raise _mismatch(f"{_listed(twice)} told twice", "each rule once")
     return tuple(_report(row, severity) for row in rows)
 
 
@@ -109,8 +113,10 @@ def _report(row: Mapping[str, Any], severity: Severity) -> RuleReport:
 
 
 def _metrics(found: Mapping[str, float | None] | Row | None) -> dict[str, float | None]:
-    # A DynamicFrame may tell a map as a structure with a field a key.
-    return found.asDict() if isinstance(found, Row) else dict(found or {})
+    # A DynamicFrame may tell a map as a structure, with a field for each key of any rule.
+    if isinstance(found, Row):
+        return {name: value for name, value in found.asDict().items() if value is not None}
+    return dict(found or {})
 
 
 def _reason(row: Mapping[str, Any]) -> str:
