@@ -20,7 +20,7 @@ _WORDS = (
 @dataclass(frozen=True)
 class Cell:
     """The values of one column, delivered in the type ``delivered_type`` (as DDL says it), of which the ``tokens`` mean
-    NULL; ``default`` stands for what is NULL then.
+    NULL; ``default`` stands for what is NULL then. ``cleaned``: the texts are changed before they are looked at here.
 
     Its methods take the ``place`` of the value as SQL: Spark 3.5 has ``try_cast`` there alone.
     """
@@ -29,6 +29,7 @@ class Cell:
     delivered_type: str
     tokens: tuple[str, ...] = ()
     default: str | None = None
+    cleaned: bool = False
 
     def given(self, place: str) -> Column:
         """The value, or NULL where it is a null token."""

@@ -83,18 +83,22 @@ def warnings(contract: Contract) -> tuple[tuple[str, Column], ...]:
     )
 
 
-def _cells(delivered: StructType, contract: Contract, null_tokens: Sequence[str], cleanse: Cleanse) -> dict[Cell, str]:
-    """The columns' cells, and where their values stand beside the typed ones, as SQL."""
-    places: dict[Cell, str] = {}
+def _cells(delivered: StructType, contract: Contract, null_tokens: Sequence[str], cleanse: Cleanse) -> list[Cell]:
+    cells = []
     for column in contract.columns:
         steps, type_ = cleanse.steps(column.name), delivered[column.name].dataType.simpleString()
         tokens = (*null_tokens, *steps.null_tokens) if type_ == "string" else ()
-        within = _CLEANED if type_ == "string" and steps.changes_text else _DELIVERED
-        places[Cell(column, type_, tokens, cleanse.default(column.name))] = f"{within}.`{column.name}`"
-    return places
+        is_cleaned = type_ == "string" and steps.changes_text
+        cells.append(Cell(column, type_, tokens, cleanse.default(column.name), is_cleaned))
+    return cells
 
 
-def _typed(delivered: DataFrame, cells: Mapping[Cell, str], cleanse: Cleanse) -> DataFrame:
+def _place(cell: Cell) -> str:
+    """Where the value stands beside the typed one, as SQL."""
+    return f"{_CLEANED if cell.cleaned else _DELIVERED}.`{cell.column.name}`"
+
+
+def _typed(delivered: DataFrame, cells: Sequence[Cell], cleanse: Cleanse) -> DataFrame:
     """The typed columns, ``_delivered`` (struct of the values as they came) and, of texts that are cleaned,
     ``_cleaned`` (struct of them, before the last look for null tokens).
 
@@ -102,13 +106,12 @@ def _typed(delivered: DataFrame, cells: Mapping[Cell, str], cleanse: Cleanse) ->
     are read several times.
     """
     names = [cell.column.name for cell in cells]
-    texts = {cell: place for cell, place in cells.items() if place.startswith(f"{_CLEANED}.")}
+    texts = [cell for cell in cells if cell.cleaned]
     if texts:
         delivered = delivered.select("*", F.struct(*(_text(cell, cleanse) for cell in texts)).alias(_CLEANED))
     # By its own name a delivered value is read without the struct that is made of it here.
     typed = (
-        cell.typed(place if cell in texts else f"`{cell.column.name}`").alias(cell.column.name)
-        for cell, place in cells.items()
+        cell.typed(_place(cell) if cell.cleaned else f"`{cell.column.name}`").alias(cell.column.name) for cell in cells
     )
     return delivered.select(
         F.struct(*(quoted(name) for name in names)).alias(_DELIVERED), *([_CLEANED] if texts else []),
@@ -122,7 +125,7 @@ def _text(cell: Cell, cleanse: Cleanse) -> Column:
 
 
 def _with_repeats(
-    rows: DataFrame, contract: Contract, cells: Mapping[Cell, str], cleanse: Cleanse
+    rows: DataFrame, contract: Contract, cells: Sequence[Cell], cleanse: Cleanse
 ) -> tuple[DataFrame, Column]:
     """Adds ``_deduplicated``, and what the rules of uniqueness find among the rows that are left and good; and tells
     whether a row breaks any rule."""
@@ -165,24 +168,24 @@ def _protected(column: ContractColumn, salt: SecretBytes | None) -> Column:
     return value if column.protect is None else protected(column.protect, value, column.name, salt)
 
 
-def _own(contract: Contract, cells: Mapping[Cell, str]) -> list[Column]:
+def _own(contract: Contract, cells: Sequence[Cell]) -> list[Column]:
     """The violations that a row has by itself, or by what a published table has not."""
     casts = [
         violation(
-            quoted(cell.column.name).isNull() & cell.given(place).isNotNull(),
+            quoted(cell.column.name).isNull() & cell.given(_place(cell)).isNotNull(),
             f"type({cell.column.name})",
             f"{cell.column.name} is no {cell.column.type}" + _form(cell.column),
         )
-        for cell, place in cells.items()
+        for cell in cells
         if cell.column.type != "string"
     ]
     nulls = [
         violation(
-            quoted(cell.column.name).isNull() & cell.given(place).isNull(),
+            quoted(cell.column.name).isNull() & cell.given(_place(cell)).isNull(),
             f"not_null({cell.column.name})",
             f"{cell.column.name} is NULL or empty",
         )
-        for cell, place in cells.items()
+        for cell in cells
         if not cell.column.nullable
     ]
     rules = [check(r) for r in contract.row_rules if r.severity == "reject" and not isinstance(r, Reference | Unique)]
@@ -196,7 +199,7 @@ def _repeated(contract: Contract) -> list[Column]:
     return [broken(rule, quoted(_REPEATED)[place]) for place, rule in pairs if rule.severity == "reject"]
 
 
-def _violations(contract: Contract, cells: Mapping[Cell, str]) -> Column:
+def _violations(contract: Contract, cells: Sequence[Cell]) -> Column:
     """What is wrong with a row. A malformed row has that one violation: its cells cannot be trusted."""
     shape = violation(F.lit(True), MALFORMED_RULE, "the record is not what its format, header and encoding say")
     found = violations([*_own(contract, cells), *_repeated(contract)])

@@ -19,26 +19,18 @@ def refuse_unclosed(spark: SparkSession, uri: str, dialect: CsvDialect, columns:
     Spark tells. With it, it is all to the end of the object, and told by the number of its quotes: each that opens a
     cell has one that closes it. The object is read once more, as text.
     """
-    quote = dialect.quote
-    if not dialect.multi_line:
-        _refuse(spark, uri, dialect, _stays_open(F.col(LINE), dialect.delimiter, quote, columns))
-        return
-    quotes = F.sum(F.length(LINE) - F.length(F.replace(F.col(LINE), F.lit(quote), F.lit(""))))
-    _refuse(spark, uri, dialect, quotes % 2 == 1)
-
-
-def _refuse(spark: SparkSession, uri: str, dialect: CsvDialect, unclosed: Column) -> None:
-    lines = _text(spark, uri, dialect).where(F.col(LINE).contains(dialect.quote))
-    found = lines.agg((unclosed if dialect.multi_line else F.bool_or(unclosed)).alias("found")).head()
-    if found is None or not found["found"]:
-        return
+    lines, quote = _text(spark, uri, dialect).where(F.col(LINE).contains(dialect.quote)), dialect.quote
     if dialect.multi_line:
-        what, then = "an odd number of quotes", "one of them opens a cell and is never closed"
+        quotes = F.sum(F.length(LINE) - F.length(F.replace(F.col(LINE), F.lit(quote), F.lit(""))))
+        found, what = quotes % 2 == 1, "an odd number of quotes: one of them opens a cell and is never closed"
         do = "Close it, or put quotes around each cell that has one in it, and double that one."
     else:
-        what, then = "lines whose last cell is opened by a quote and not closed", "what follows would be lost"
+        found = F.bool_or(_stays_open(F.col(LINE), dialect.delimiter, quote, columns))
+        what = "lines whose last cell is opened by a quote and not closed: what follows would be lost"
         do = "If cells have line breaks, set csv.multi_line: true; else close or double the quotes."
-    raise InputError("GH2025", f"{uri} has {what}: {then}.", f"{do} Then deliver it again.")
+    # Of no line at all neither is known.
+    if lines.select(found).first() == (True,):
+        raise InputError("GH2025", f"{uri} has {what}.", f"{do} Then deliver it again.")
 
 
 def _text(spark: SparkSession, uri: str, dialect: CsvDialect) -> DataFrame:
