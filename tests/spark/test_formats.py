@@ -43,6 +43,8 @@ FIXED = {
         ]
     },
 }
+TOWNS = {"format": "xml", "xml": {"record": "town"}}
+LATIN_TOWNS = {"format": "xml", "xml": {"record": "town", "encoding": "ISO-8859-1"}}
 ITEMS = {"format": "json_document", "json_document": {"records": "$.data.items"}}
 
 Read = Callable[..., list[Row]]
@@ -200,6 +202,39 @@ def test_a_name_that_stands_in_two_objects_of_a_json_line_is_not_repeated(read: 
     rows = read("t.json", b'{"id": 1, "user_name": {"id": 2, "a": {"id": 3}}}\n \t\r\n', {"format": "json"})
     assert [(row[0], "3" in row[1]) for row in good(rows)] == [(1, True)]
     assert aside(rows) == []
+
+
+def test_xml_gives_one_row_a_record_of_its_attributes_and_children(read: Read) -> None:
+    first = '<town id="1"><user_name>Zoë &amp; a</user_name></town>'
+    towns = first + "<town><id>2</id>\n<price>12345678901234567.89</price></town>"
+    expected = [(1, "Zoë & a", None), (2, None, "12345678901234567.89")]
+    assert good(read("t.xml", f"\ufeff<all>\n{towns}</all>".encode(), TOWNS)) == expected
+    assert good(read("t.xml.gz", gzip.compress(f"<all>{towns}</all>".encode()), TOWNS)) == expected
+    assert good(read("t.xml", f"<all>{towns}</all>".encode("iso-8859-1"), LATIN_TOWNS)) == expected
+    assert read("n.xml", b"<all/>", TOWNS) == []
+
+
+def test_a_bad_record_of_xml_is_set_aside_as_it_was_delivered_and_the_others_are_good(read: Read) -> None:
+    bad = ['<town id="2"><id>3</id></town>', "<town>x</town>", "<town><id><b>4</b></id></town>", '<town id="x" />']
+    rows = read("t.xml", f'<all><town id="1"/>{"".join(bad)}<town id="5"/></all>'.encode(), TOWNS)
+    assert [row[0] for row in good(rows)] == [1, 5]
+    assert [rule for rule, _ in aside(rows)] == ["malformed"] * 3 + ["type(id)"]
+    assert [raw for _, raw in aside(rows)][:3] == bad[:3]
+
+
+def test_an_xml_record_that_gives_a_column_under_two_names_is_set_aside(read: Read) -> None:
+    columns = [{"name": "id", "type": "int"}, {"name": "user_name", "type": "string", "aliases": ["name"]}]
+    contract = Contract.model_validate({"contract": "t.v1", "columns": columns})
+    content = b'<all><town id="1" name="a"/><town id="2" name="a" user_name="a"/></all>'
+    rows = read("t.xml", content, TOWNS, contract)
+    assert [(row["id"], row["user_name"]) for row in rows if not row["_violations"]] == [(1, "a")]
+    assert aside(rows) == [("malformed", '<town id="2" name="a" user_name="a"/>')]
+
+
+@pytest.mark.parametrize("content", [b"<all><town/>", b"<all/><all/>", b"<town>\xff</town>", b"\n", b"<a>" * 99_999])
+def test_xml_that_cannot_be_read_to_its_end_is_refused_by_a_code(read: Read, content: bytes) -> None:
+    with pytest.raises(InputError, match=r"GH2020.*UNREADABLE_XML"):
+        read("t.xml", content, TOWNS)
 
 
 def orc(rows: int = 5000, compression: str = "zlib") -> bytes:

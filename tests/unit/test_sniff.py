@@ -51,6 +51,9 @@ AVRO_HEADER = b'Obj\x01\x02\x16avro.schema\x16{"type": 1}\x00' + bytes(range(16)
 WHOLE_AVRO = AVRO_HEADER + b"\x02\x02x" + bytes(range(16))
 # 20 bytes of a footer, whatever it says.
 WHOLE_PARQUET = b"PAR1" + b"\x15\x00" * 30 + b"\x14\x00\x00\x00PAR1"
+XML = {"format": "xml", "xml": {"record": "town"}}
+LATIN_XML = {"format": "xml", "xml": {"record": "town", "encoding": "ISO-8859-1"}}
+BILLION_LAUGHS = b'<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><town>&b;</town>'
 XML_ERROR = b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code><Message>x</Message></Error>'
 
 
@@ -141,6 +144,13 @@ FINE: dict[str, tuple[bytes, str, dict[str, Any]]] = {
     "a JSON document of changes without a change": (b'{"items": []}', "a.json", {**ITEMS, **CHANGES}),
     "a JSON document longer than what is looked at": (b'{"items": [' + b'{"id": 1},' * 10_000, "a.json", ITEMS),
     "a JSON document, packed": (zipped(b'{"items": [{"id": 1}]}'), "a.json.gz", ITEMS),
+    "XML": (b'<?xml version="1.0"?>\n<towns><town id="1"/></towns>', "a.xml", XML),
+    "XML without a declaration, behind a mark": (b"\xef\xbb\xbf<town/>", "a.xml", XML),
+    "XML of changes without a change": (b"<towns/>", "a.xml", {**XML, **CHANGES}),
+    "XML whose root is an error, with records": (b"<Error><town/></Error>", "a.xml", XML),
+    "XML in Latin 1": ("<town><name>Zoë</name></town>".encode("iso-8859-1"), "a.xml", LATIN_XML),
+    "XML longer than what is looked at": (b"<towns>" + b"<town/>" * 20_000, "a.xml", XML),
+    "XML, packed": (zipped(b"<town/>"), "a.xml.gz", XML),
     "log lines": (b"1 x\n2 y\n", "a.log", LINES),
     "log lines of which the first does not fit": (b"started\n2 y\n", "a.log", LINES),
     "log lines behind comments, and a mark": (b"\xef\xbb\xbf#Version\r\n1 x", "a.log", LINES),
@@ -379,6 +389,21 @@ BAD: dict[str, tuple[bytes, str, dict[str, Any], str, str]] = {
     "a JSON snapshot document of no record": (b'{"items": []}', "a.json", ITEMS, "GH2004", "delete everything"),
     "blank lines for a JSON document": (b"\n", "a.json", {**ITEMS, **CHANGES}, "GH2004", "no document"),
     "CSV for a JSON document": (b"id,name\n1,x", "a.json", ITEMS, "GH2005", "no JSON"),
+    "XML cut off": (b"<towns><town/><to", "a.xml", XML, "GH2020", "an XML document in UTF-8"),
+    "XML with anything behind its end": (b"<towns><town/></towns>\n<town/>", "a.xml", XML, "GH2020", "line 2"),
+    "XML in another encoding": (
+        b'<?xml version="1.0" encoding="windows-1252"?><town/>',
+        "a.xml",
+        XML,
+        "GH2020",
+        "declares another encoding than UTF-8",
+    ),
+    "XML that unpacks to gigabytes": (BILLION_LAUGHS, "a.xml", XML, "GH2020", "an entity of its own, line 1"),
+    "a snapshot of XML without a record": (b"<towns><city/></towns>", "a.xml", XML, "GH2004", "delete everything"),
+    "an XML error of S3 for XML": (XML_ERROR, "a.xml", {**XML, **CHANGES}, "GH2005", "an XML error, as S3 answers one"),
+    "an HTML page for XML": (b"<html><body/></html>", "a.xml", {**XML, **CHANGES}, "GH2005", "an HTML page"),
+    "CSV for XML": (b"id,name\n1,x", "a.xml", XML, "GH2005", "no XML"),
+    "blank lines for XML": (b"\n", "a.xml", {**XML, **CHANGES}, "GH2004", "no document"),
     "an HTML page for log lines": (
         b"<html><body>\n",
         "a.log",

@@ -38,7 +38,7 @@ def test_every_format_of_a_source_has_a_check_and_a_reader() -> None:
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"format": "xml"}, "xml is not read"),
+        ({"format": "xml"}, "needs a section `xml`"),
         ({"format": "csv", "csv": {"delimiter": "|", "quote": "|"}}, "delimiter and quote are both"),
         ({"format": "lines"}, "needs a section `lines`"),
         ({"format": "fixed_width"}, "needs a section `fixed_width`"),
@@ -212,6 +212,7 @@ def test_columns_that_the_source_itself_names_are_held_against_the_contract_befo
     ("format_", "evolution"),
     [
         ({"format": "json_document"}, {"added": "refuse"}),
+        ({"format": "xml", "xml": {"record": "town"}}, {"added": "refuse"}),
         ({"format": "lines", "lines": {"pattern": "(?P<id>a)(?P<name>b)"}}, {"widened": "refuse"}),
     ],
 )

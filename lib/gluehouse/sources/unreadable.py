@@ -14,6 +14,7 @@ from pyspark.errors import AnalysisException, PySparkException
 
 from gluehouse.errors import InputError
 from gluehouse.spec.json_document import UNREADABLE
+from gluehouse.spec.xml import UNREADABLE_XML
 
 _DAMAGED = (
     "java.io.EOFException",
@@ -62,6 +63,7 @@ _DAMAGED = (
     "FAILED_READ_FILE",
     "MALFORMED_CSV_RECORD",
     UNREADABLE,
+    UNREADABLE_XML,
     # What the readers of ORC and Avro say.
     "Malformed ORC file",
     "FileFormatException",

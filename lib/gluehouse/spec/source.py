@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from gluehouse.spec.fixed_width import FixedWidth
 from gluehouse.spec.json_document import JsonDocument
 from gluehouse.spec.log_lines import LogLines
 from gluehouse.spec.model import Spec
+from gluehouse.spec.xml import Xml
 
 
 def _key_pattern(pattern: str) -> str:
@@ -25,7 +26,7 @@ def _key_pattern(pattern: str) -> str:
     return pattern
 
 
-_SETTINGS = ("csv", "lines", "fixed_width", "json_document")
+_SETTINGS = ("csv", "lines", "fixed_width", "json_document", "xml")
 
 
 class CsvDialect(Spec):
@@ -51,7 +52,7 @@ class FileSource(Spec):
     """Objects under a prefix of the landing zone, each one a delivery."""
 
     kind: Literal["file"]
-    format: Literal["csv", "json", "json_document", "lines", "fixed_width", "parquet", "orc", "avro"]
+    format: Literal["csv", "json", "json_document", "lines", "fixed_width", "xml", "parquet", "orc", "avro"]
     prefix: str = Field(
         pattern=r"^[A-Za-z0-9!_.'()/=-]+/$", description="Ends in /; no other pipeline's may begin with it"
     )
@@ -60,17 +61,11 @@ class FileSource(Spec):
     lines: LogLines | None = None
     fixed_width: FixedWidth | None = None
     json_document: JsonDocument = JsonDocument()
+    xml: Xml | None = None
     null_tokens: tuple[str, ...] = Field(default=("",), description="Texts that mean NULL")
     columns_from_key: Annotated[str, AfterValidator(_key_pattern)] | None = Field(
         default=None, description="Regular expression searched in the object's key; its named groups become columns"
     )
-
-    @field_validator("format", mode="before")
-    @classmethod
-    def _xml_is_told_why(cls, value: Any) -> Any:
-        if value == "xml":
-            raise ValueError("xml is not read: Spark 3.5 has no reader for it; deliver json_document or csv instead")
-        return value
 
     @model_validator(mode="after")
     def _settings_are_those_of_the_format(self) -> FileSource:
