@@ -13,13 +13,14 @@ from gluehouse_local.environments import CHECKOUT
 from gluehouse_local.setup import java
 from gluehouse_local.setup.main import Checkout
 from gluehouse_local.setup.profile import profile_of_spark
+from gluehouse_local.spark_settings import JAVA_OPTIONS
 
 SETTINGS = {
     "spark.master": "local[2]",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.memory": "2g",
-    "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Duser.timezone=UTC",
+    "spark.driver.extraJavaOptions": JAVA_OPTIONS,
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.shuffle.partitions": "2",
@@ -56,14 +57,14 @@ def java_home() -> str:
     return (chosen or at.java()).home
 
 
-def session(name: str = "gluehouse") -> SparkSession:
+def session(name: str = "gluehouse", java_options: str = JAVA_OPTIONS) -> SparkSession:
     """A session as small as a laptop wants it; it takes Java 17 from where the set-up found it."""
     os.environ["JAVA_HOME"] = java_home()
     os.environ["PYSPARK_PYTHON"] = sys.executable
     builder = SparkSession.builder.appName(name)
     if jars():
         builder = builder.config("spark.jars", ",".join(map(str, jars())))
-    for key, value in SETTINGS.items():
+    for key, value in {**SETTINGS, "spark.driver.extraJavaOptions": java_options}.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
