@@ -121,7 +121,7 @@ def test_where_nobody_needs_less_there_is_no_loss() -> None:
 
 
 def test_the_report_has_a_row_for_each_system_and_says_why_one_failed() -> None:
-    failed = {**cell("mack"), "error": "Py4JJavaError: two rows matched /tmp/x at once", "runs": []}
+    failed = {**cell("mack"), "error": "Py4JJavaError: two rows matched /data/x at once", "runs": []}
     machine = {"cpu": "a CPU", "cores": 2, "memory_gib": 8, "system": "Linux 6 x86_64"}
     page = report(machine, named(cell("ours_dv"), cell("docs_merge", wrong=1234), failed))
     assert "| ours, with deletion vectors | 10.0 | 10.0 | 5.0 | 5.0 | 1.00 | 10.0 | +2 -1 | 1 | 1024 |  | 0 |" in page

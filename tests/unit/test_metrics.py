@@ -43,8 +43,8 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MetricsFold
         yield MetricsFolder(str(tmp_path / "metrics"), "ports")
         return
     request.getfixturevalue("aws")
-    boto3.client("s3").create_bucket(Bucket="work")
-    yield MetricsFolder("s3://work/metrics", "ports")
+    boto3.client("s3").create_bucket(Bucket="lake")
+    yield MetricsFolder("s3://lake/metrics", "ports")
 
 
 def publish(folder: MetricsFolder, *runs: RunMetrics) -> None:
@@ -226,10 +226,10 @@ def test_the_trend_is_read_from_the_environment_of_a_stack(
 ) -> None:
     # The stack's answer alone: deploying the template takes longer than all other tests here.
     zones = ("landing", "staging", "processed", "quarantine", "curated", "runs", "metrics", "config")
-    environment = Environment.model_validate({"name": "unit", **{zone: f"s3://work/{zone}" for zone in zones}})
+    environment = Environment.model_validate({"name": "unit", **{zone: f"s3://lake/{zone}" for zone in zones}})
     monkeypatch.setattr(stacks, "outputs", {"unit": {"Environment": environment.model_dump_json()}}.__getitem__)
-    boto3.client("s3").create_bucket(Bucket="work")
-    publish(MetricsFolder("s3://work/metrics", "airports"), run(0, 7876.0))
+    boto3.client("s3").create_bucket(Bucket="lake")
+    publish(MetricsFolder("s3://lake/metrics", "airports"), run(0, 7876.0))
     output = told("airports", "--metric", "rows", "--stack", "unit", "--root", str(tmp_path)).output
     assert "7876" in output
 

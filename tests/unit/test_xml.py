@@ -31,7 +31,6 @@ def read(document: str, *, encoding: str = "UTF-8", record: str = "r") -> list[X
         ("<r id='1>2' ><other><id>3</id></other></r >", {"id": "1>2"}),
         ("<p:r xmlns:p='u' p:id='1'><p:name>Z</p:name></p:r>", {"id": "1", "name": "Z"}),
         ("<r xmlns='u'><name>Zoë 中</name></r>", {"name": "Zoë 中"}),
-        ("<r><r/><id>1</id></r>", {"id": "1"}),
     ],
 )
 def test_children_and_attributes_of_a_record_are_its_values(record: str, values: dict[str, str]) -> None:
@@ -50,6 +49,8 @@ def test_children_and_attributes_of_a_record_are_its_values(record: str, values:
         "<r><id><b>1</b></id></r>",
         "<r><id>1</id>stray</r>",
         "<r>&#160;</r>",
+        "<r><r/><id>1</id></r>",
+        "<r><id>1</id><more><r id='2'/></more></r>",
     ],
 )
 def test_a_record_of_which_nobody_can_say_what_it_means_does_not_fit(record: str) -> None:
@@ -64,6 +65,10 @@ def test_what_stands_twice_but_is_not_wanted_does_not_matter() -> None:
 def test_the_root_may_be_a_record_and_records_may_stand_at_any_depth() -> None:
     assert [record.values for record in read("<r id='1'/>")] == [{"id": "1"}]
     assert [record.values["id"] for record in read("<a><r id='1'/><b><c><r id='2'/></c></b></a>")] == ["1", "2"]
+
+
+def test_a_root_alone_is_a_delivery_without_a_record() -> None:
+    assert read("<all>\n</all>") == []
 
 
 def test_latin_1_is_read_as_such_and_a_byte_order_mark_is_left_out() -> None:
@@ -87,6 +92,7 @@ def test_latin_1_is_read_as_such_and_a_byte_order_mark_is_left_out() -> None:
         ("<!DOCTYPE r [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><r>&x;</r>", "an entity of its own"),
         ("<!DOCTYPE r [<!ENTITY % x 'y'>]><r/>", "an entity of its own"),
         ("<?xml version='1.0' encoding='UTF-16'?><r/>", "declares another encoding"),
+        ("<all><R id='1'/><R id='2'/></all>", "it has 3 elements, and no record"),
         ("<a>" * 1001, "nested too deeply"),
         ("<r><id>" + "<a>" * 100_000, "nested too deeply"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,11 @@ def holds_lost_bytes(text: SparkColumn) -> SparkColumn:
     Java's regular expressions read such bytes as U+FFFD, and put in its place what is U+FFFD from then on.
     """
     return F.regexp_replace(text, "\ufffd", "\ufffd") != text
+
+
+def several(cells: Iterable[SparkColumn]) -> SparkColumn:
+    """Whether more than one is not NULL: of a column that comes under two of its names nobody can say what is meant."""
+    return sum((cell.isNotNull().cast("int") for cell in cells), F.lit(0)) > 1
 
 
 def as_path(uri: str) -> str:

@@ -70,7 +70,7 @@ def as_text(name: str, judge: Callable[[Look, str, bool], bool], own: str | None
             text = decoded(look.uri, content.content, agreed, content.whole)
             sure = judge(look, text, content.whole)
         except InputError as problem:
-            if kind and problem.code in ("GH2005", "GH2010"):
+            if kind and problem.code in ("GH2005", "GH2010", "GH2020"):
                 raise _foreign(look, kind, f"{name} in {agreed}") from problem
             raise
         if kind and not sure:

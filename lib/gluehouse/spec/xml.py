@@ -30,7 +30,8 @@ class Xml(Spec):
 
 class XmlRecord(NamedTuple):
     """``values``: the text of each child or attribute that is wanted and there; ``text``: the whole element;
-    ``fits``: whether each of ``values`` is one text, and no text stands outside of the children."""
+    ``fits``: whether each of ``values`` is one text, no text stands outside of the children,
+    and no record inside."""
 
     values: dict[str, str]
     text: str
@@ -42,7 +43,7 @@ def records_of(content: bytes, xml: Xml, wanted: Collection[str]) -> list[XmlRec
 
     An empty element is empty text, one with ``xsi:nil="true"`` is not there. Raises ValueError, with UNREADABLE_XML at
     its head and no value in it, where the document is not well-formed, declares another encoding, has an entity of
-    its own, or is nested too deeply.
+    its own, is nested too deeply, or has elements and no record.
 
     >>> records_of(b'<all><town id="1"><name>Z&amp;</name></town></all>', Xml(record="town"), {"id", "name"})
     [XmlRecord(values={'id': '1', 'name': 'Z&'}, text='<town id="1"><name>Z&amp;</name></town>', fits=True)]
@@ -81,6 +82,7 @@ class _Reading:
         self._found: list[XmlRecord] = []
         self._record: _Open | None = None
         self._depth = 0
+        self._elements = 0
         # The names come as "namespace name". The agreed encoding holds, whatever the document declares.
         self._parser = parser = expat.ParserCreate(xml.encoding, " ")
         parser.buffer_text = True
@@ -93,6 +95,9 @@ class _Reading:
 
     def records(self) -> list[XmlRecord]:
         self._parser.Parse(self._content, True)
+        if self._elements > 1 and not self._found:
+            # Under another name, or in other letters, all of a delivery would be no records.
+            raise ValueError(f"{UNREADABLE_XML}: it has {self._elements} elements, and no record is among them")
         return self._found
 
     def _declared(self, version: str, encoding: str | None, standalone: int) -> None:
@@ -106,6 +111,7 @@ class _Reading:
 
     def _starts(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1
+        self._elements += 1
         if self._depth > _DEEPEST:
             raise ValueError(f"{UNREADABLE_XML}: it is nested too deeply, line {self._parser.CurrentLineNumber}")
         record = self._record
@@ -118,6 +124,8 @@ class _Reading:
             return
         record.is_empty = False
         record.depth += 1
+        # A record within a record is part of its text alone.
+        record.fits &= _local(name) != self._xml.record
         if record.depth == 1:
             record.inner, record.texts = _local(name), []
             if attributes.get(_NIL) in ("true", "1") and record.inner in self._wanted:

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType, StringType, StructField, StructType
 
 from gluehouse.frames.parse import MALFORMED
-from gluehouse.sources.opened import LINE, Opened, as_path, holds_lost_bytes, read_lines, text_reader
+from gluehouse.sources.opened import LINE, Opened, as_path, holds_lost_bytes, read_lines, several, text_reader
 from gluehouse.spec.contract import Column
 from gluehouse.spec.json_document import records_of
 from gluehouse.spec.source import FileSource
@@ -49,7 +49,7 @@ def _opened(records: DataFrame, columns: Sequence[Column]) -> Opened:
         _goes_on(),
         _repeats_a_name(columns),
     ]
-    unfit += [_several(column) for column in columns if column.aliases]
+    unfit += [several(map(_field, column.names)) for column in columns if column.aliases]
     bad = reduce(or_, (F.coalesce(one, F.lit(False)) for one in unfit))
     agreed = (F.coalesce(*map(_field, column.names)).alias(column.name) for column in columns)
     return Opened(
@@ -87,10 +87,6 @@ def _times(text: str) -> SparkColumn:
     """How often an ASCII text, which cannot overlap with itself, stands in the record."""
     left = F.replace(F.col(LINE), F.lit(text), F.lit(""))
     return (F.octet_length(LINE) - F.octet_length(left)) / len(text)
-
-
-def _several(column: Column) -> SparkColumn:
-    return sum((_field(name).isNotNull().cast("int") for name in column.names), F.lit(0)) > 1
 
 
 def _field(name: str) -> SparkColumn:

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from gluehouse.frames.parse import MALFORMED
-from gluehouse.sources.opened import LINE, Opened, as_path, text_reader
+from gluehouse.sources.opened import LINE, Opened, as_path, several, text_reader
 from gluehouse.spec.contract import Column
 from gluehouse.spec.source import FileSource
 from gluehouse.spec.xml import XmlRecord, records_of
@@ -36,15 +36,15 @@ def read_xml(spark: SparkSession, uri: str, source: FileSource, columns: Sequenc
 
 
 def _opened(records: DataFrame, columns: Sequence[Column]) -> Opened:
-    """``records``: ``_record``, an XmlRecord. Of two names of one column nobody can say which value is meant."""
+    """``records``: ``_record``, an XmlRecord."""
     record = F.col(_RECORD)
-    fits = reduce(and_, (_once(column) for column in columns if column.aliases), record["fits"])
-    agreed = (F.coalesce(*(record["values"][name] for name in column.names)).alias(column.name) for column in columns)
+    fits = reduce(and_, (~several(map(_value, column.names)) for column in columns if column.aliases), record["fits"])
+    agreed = (F.coalesce(*map(_value, column.names)).alias(column.name) for column in columns)
     return Opened(
         records.select(*agreed, F.when(~fits, record["text"]).alias(MALFORMED)),
         {column.name: None for column in columns},
     )
 
 
-def _once(column: Column) -> SparkColumn:
-    return sum((F.col(_RECORD)["values"][name].isNotNull().cast("int") for name in column.names), F.lit(0)) <= 1
+def _value(name: str) -> SparkColumn:
+    return F.col(_RECORD)["values"][name]

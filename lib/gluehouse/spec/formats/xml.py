@@ -29,7 +29,10 @@ def _number_of_records(look: Look, content: bytes, settings: Xml) -> int:
         return len(records_of(content, settings, ()))
     except ValueError as problem:
         raise InputError(
-            "GH2020", f"{look.uri} cannot be read as an XML document in {settings.encoding} ({problem}).", DELIVER
+            "GH2020",
+            f"{look.uri} cannot be read as an XML document in {settings.encoding} with records called "
+            f"{settings.record} ({problem}).",
+            DELIVER,
         ) from None
 
 
