@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from gluehouse_local.environments import Environments
-from gluehouse_local.spark_settings import JAVA_OPTIONS
+from gluehouse_local.spark_settings import SHORT_RUN
 
 _QUIET = ("-Xlog:disable", "-Xlog:all=error:stderr")
 _TRAINING = """
@@ -71,7 +71,7 @@ def make(places: Environments) -> Path:
         s3.put_object(Bucket="training", Key="job.py", Body=_TRAINING)
         command = {"Name": "glueetl", "ScriptLocation": "s3://training/job.py", "PythonVersion": "3"}
         glue.create_job(Name="training", Role="role", GlueVersion="5.1", Command=command)
-        java = f"spark.driver.extraJavaOptions={JAVA_OPTIONS} -XX:ArchiveClassesAtExit={draft} {' '.join(_QUIET)}"
+        java = f"spark.driver.extraJavaOptions={SHORT_RUN} -XX:ArchiveClassesAtExit={draft} {' '.join(_QUIET)}"
         arguments = {"--datalake-formats": "delta", "--conf": f"{_DELTA} --conf {java}"}
         run_id = glue.start_job_run(JobName="training", Arguments=arguments)["JobRunId"]
         record = glue.get_job_run(JobName="training", RunId=run_id)["JobRun"]

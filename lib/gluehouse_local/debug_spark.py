@@ -13,14 +13,14 @@ from gluehouse_local.environments import CHECKOUT
 from gluehouse_local.setup import java
 from gluehouse_local.setup.main import Checkout
 from gluehouse_local.setup.profile import profile_of_spark
-from gluehouse_local.spark_settings import JAVA_OPTIONS
+from gluehouse_local.spark_settings import SHORT_RUN
 
 SETTINGS = {
     "spark.master": "local[2]",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.memory": "2g",
-    "spark.driver.extraJavaOptions": JAVA_OPTIONS,
+    "spark.driver.extraJavaOptions": SHORT_RUN,
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.shuffle.partitions": "2",
@@ -57,7 +57,7 @@ def java_home() -> str:
     return (chosen or at.java()).home
 
 
-def session(name: str = "gluehouse", java_options: str = JAVA_OPTIONS) -> SparkSession:
+def session(name: str = "gluehouse", java_options: str = SHORT_RUN) -> SparkSession:
     """A session as small as a laptop wants it; it takes Java 17 from where the set-up found it."""
     os.environ["JAVA_HOME"] = java_home()
     os.environ["PYSPARK_PYTHON"] = sys.executable

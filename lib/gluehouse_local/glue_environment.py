@@ -85,7 +85,7 @@ def prepare(
     (work / "tmp").mkdir(parents=True, exist_ok=True)
     ahead, behind = _jars(arguments, places, s3, work)
     options = " ".join(
-        (spark_settings.JAVA_OPTIONS, spark_settings.log_options(work / "conf"), *class_archive.options(places))
+        (spark_settings.SHORT_RUN, spark_settings.log_options(work / "conf"), *class_archive.options(places))
     )
     spark_settings.write(work / "conf", spark_settings.defaults(endpoint, ahead, work, options))
     properties = ["--properties-file", str(work / "conf" / "spark-defaults.conf")]

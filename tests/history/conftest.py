@@ -19,6 +19,7 @@ from gluehouse.history import HistoryResult, apply_batch, read_history
 from gluehouse.history.check import check_history
 from gluehouse.spec.history import HistorySpec
 from gluehouse_local.debug_spark import session
+from gluehouse_local.spark_settings import LONG_RUN, SHORT_RUN
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -28,10 +29,9 @@ EVENTS = HistorySpec(keys="k", sequence_by="s", deletes=FLAG)
 SNAPSHOTS = HistorySpec(keys="k", sequence_by="d", deletes="absence", breaker={"keys": 2})
 
 
-def make_session(name: str) -> SparkSession:
+def make_session(name: str, java_options: str = SHORT_RUN) -> SparkSession:
     """The laptop's session, for tiny data under ever new plans: compiling them costs far more than interpreting."""
-    # Java's second compiler, which a short run is better without: 49 of these tests took 278 s with it, 326 s without.
-    made = session(name, "-XX:+UseSerialGC -Duser.timezone=UTC")
+    made = session(name, java_options)
     made.conf.set("spark.sql.codegen.wholeStage", "false")
     made.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
     made.conf.set("spark.sql.adaptive.enabled", "false")
@@ -60,7 +60,7 @@ def _iso(value: Any) -> str:
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
-    made = make_session("history tests")
+    made = make_session("history tests", LONG_RUN)
     yield made
     made.stop()
 

@@ -20,7 +20,7 @@ import pytest
 from gluehouse_local import lake
 from gluehouse_local.environments import CHECKOUT
 from gluehouse_local.server import LocalAws
-from gluehouse_local.spark_settings import DUMMY_KEY, JAVA_OPTIONS
+from gluehouse_local.spark_settings import DUMMY_KEY, SHORT_RUN
 from tests.local.glue_jobs import wait_for
 
 pytestmark = pytest.mark.spark
@@ -48,7 +48,7 @@ class Writer:
                 "AWS_ACCESS_KEY_ID": DUMMY_KEY,
                 "AWS_SECRET_ACCESS_KEY": DUMMY_KEY,
                 "PYTHONPATH": str(CHECKOUT / "lib"),
-                "PYSPARK_SUBMIT_ARGS": f"--driver-memory 1g --driver-java-options '{JAVA_OPTIONS}' pyspark-shell",
+                "PYSPARK_SUBMIT_ARGS": f"--driver-memory 1g --driver-java-options '{SHORT_RUN}' pyspark-shell",
             },
         )
         self._heard: queue.Queue[dict[str, Any] | None] = queue.Queue()

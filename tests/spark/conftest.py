@@ -15,11 +15,12 @@ from gluehouse.sources.unreadable import refusing_damaged_objects
 from gluehouse.spec.contract import Contract
 from gluehouse.spec.source import FileSource
 from gluehouse_local.debug_spark import session as local_session
+from gluehouse_local.spark_settings import LONG_RUN
 
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
-    session = local_session("tests")
+    session = local_session("tests", LONG_RUN)
     yield session
     session.stop()
 
