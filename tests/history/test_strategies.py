@@ -124,6 +124,39 @@ def test_a_table_gets_deletion_vectors_when_the_pipeline_asks_for_them_later(
     assert t.of(0, 1) == [(0, "A", 1, None), (1, "A", 1, 5), (1, "B", 5, None)]
 
 
+@pytest.mark.parametrize("spec", [SPEC, MARKING], ids=["rewriting", "marking"])
+def test_files_of_a_large_batch_are_ranges_of_keys_and_stay_so_when_they_are_written_anew(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: HistorySpec
+) -> None:
+    monkeypatch.setattr("gluehouse.history.changes.SMALL_BYTES", -1)
+    monkeypatch.setattr("gluehouse.history.scope.SMALL_KEYS", -1)
+    monkeypatch.setattr("gluehouse.history.clustering.FILE_BYTES", 16 * 1024)
+    path = str(tmp_path / "t")
+
+    def apply(keys: str, value: str, at: int) -> HistoryResult:
+        rows = spark.range(0, 4000, 1, 1).selectExpr("int(id * 7 % 4000) k").where(keys)
+        batch = rows.selectExpr("k", "'U' op", f"concat('{value}', k * 1009) v", f"{at} s").repartition(4)
+        return apply_batch(spark, path, batch, spec, f"b{at}")
+
+    def ranges() -> list[tuple[int, int]]:
+        current = read_history(spark, path).where("is_current").groupBy("_metadata.file_path")
+        found = current.agg(F.min("k").alias("low"), F.max("k").alias("high")).collect()
+        return sorted((row["low"], row["high"]) for row in found)
+
+    apply("true", "A", 1)
+    first = ranges()
+    assert len(first) >= 4
+    assert all(before[1] < after[0] for before, after in zip(first, first[1:], strict=False))
+    low, high = first[1]
+    near = apply(f"k BETWEEN {low} AND {low + 3}", "B", 2)
+    assert "in 1 files" in near.why
+    every = apply("k % 50 = 0", "C", 3)
+    assert every.strategy == ("mark" if spec.deletion_vectors else "rewrite_files")
+    # Each first file is still there, less what left it at its ends.
+    now = ranges()
+    assert all(any(low <= one[0] < low + 50 and high - 50 < one[1] <= high for one in now) for low, high in first)
+
+
 @pytest.fixture
 def wide(spark: SparkSession, tmp_path: Path) -> DeltaLocation:
     """A table of files that each hold other keys, and others that each hold versions that closed at another time."""

@@ -10,12 +10,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from gluehouse.history.clustering import clustered, one_file_a_task
 from gluehouse.history.delta import DeltaLocation, as_transaction, conflict_is_loss
 from gluehouse.history.file_commit import FileCommit, Touched
 from gluehouse.history.layout import Layout
 from gluehouse.history.lock import LockPort
 from gluehouse.history.session import options, quick
-from gluehouse.history.small import PLACE_COLUMN, one_row
+from gluehouse.history.small import PLACE_COLUMN, bytes_to_read, one_row
 from gluehouse.history.surrogate import unknown_key
 from gluehouse.history.value import taken, type_text, typed
 
@@ -92,7 +93,7 @@ def _by_files(write: Write, commit: FileCommit) -> tuple[str, str]:
     counts = write.counts
     changed = counts["updated"] + counts["deleted"]
     rows = _rows(write)
-    fresh = rows.where(F.col(ACTION) != "delete").drop(ACTION)
+    fresh = _in_files(write, rows.where(F.col(ACTION) != "delete").drop(ACTION))
     going = write.plan.where(F.col("action").isin("update", "delete")).select("row.place.file", "row.place.row")
     commit.add_columns(_added(write, fresh))
     with quick(write.spark, write.few):
@@ -106,7 +107,8 @@ def _by_files(write: Write, commit: FileCommit) -> tuple[str, str]:
         strategy, why = "mark", f"{changed} of {there} rows in {len(files)} files go into deletion vectors"
     else:
         commit.drop(files)
-        commit.add(_staying(write, commit, files, rows).unionByName(fresh))
+        with one_file_a_task(write.spark):
+            commit.add(_staying(write, commit, files, rows).unionByName(fresh))
         strategy, why = "rewrite_files", f"{changed} rows in {len(files)} files change"
     if counted:
         staying = there - changed if strategy == "rewrite_files" else 0
@@ -202,8 +204,13 @@ def _unknown_member(write: Write, kind: T.StructType) -> DataFrame:
     return one_row(write.spark, *[typed(given.get(f.name, F.lit(None)), f.dataType).alias(f.name) for f in kind.fields])
 
 
+def _in_files(write: Write, rows: DataFrame) -> DataFrame:
+    """New rows of the table as they will lie in its files."""
+    return rows if write.few else clustered(rows, write.layout.keys.fieldNames(), bytes_to_read(write.plan))
+
+
 def _append(write: Write) -> None:
-    rows = _rows(write).drop(ACTION)
+    rows = _in_files(write, _rows(write).drop(ACTION))
     commit = FileCommit(write.table, write.before)
     if write.before is None:
         wanted = {DELETION_VECTORS: "true"} if write.layout.spec.deletion_vectors else {}
