@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -146,8 +147,8 @@ def test_files_of_a_large_batch_are_ranges_of_keys_and_stay_so_when_they_are_wri
     apply("true", "A", 1)
     first = ranges()
     assert len(first) >= 4
-    assert all(before[1] < after[0] for before, after in zip(first, first[1:], strict=False))
-    low, high = first[1]
+    assert all(before[1] < after[0] for before, after in itertools.pairwise(first))
+    low = first[1][0]
     near = apply(f"k BETWEEN {low} AND {low + 3}", "B", 2)
     assert "in 1 files" in near.why
     every = apply("k % 50 = 0", "C", 3)
