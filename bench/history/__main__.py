@@ -28,7 +28,7 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.history", description=__doc__)
     parser.add_argument("--work", type=Path, default=ROOT / ".cache/bench-history", help="where data and tables lie")
     parser.add_argument("--results", type=Path, help="the results file; the report goes beside it (in the work folder)")
-    parser.add_argument("--full", action="store_true", help="the whole grid, some two hours")
+    parser.add_argument("--full", action="store_true", help="the whole grid, some ninety minutes")
     parser.add_argument("--again", action="store_true", help="also measure again what was measured before")
     parser.add_argument("--only", metavar="TEXT", default="", help="only cells with this in their name, as in cdc/")
     orders = parser.add_subparsers(dest="order")

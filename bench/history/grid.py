@@ -33,10 +33,9 @@ def whole() -> list[Cell]:
         *_cells(ALL, "random", [Size(keys) for keys in (QUARTER, HALF, ONE)]),
         *_cells(ALL, "random", [Size(TWO)], warm=3),
         *_cells(("ours_dv", "ours", "mack", "delta_rs", "floor"), "random", [Size(FOUR)]),
-        *_cells(ALL, "local", [Size(keys) for keys in (QUARTER, HALF, ONE, TWO)]),
+        *_cells(ALL, "local", [Size(keys) for keys in (QUARTER, TWO)]),
         *_cells(ALL, "random", [Size(HALF, depth) for depth in ("1", "4", "8")]),
         *(cell for name in ("repeat", "confirm", "new", "hundred", "cdc") for cell in _cells(ALL, name, [Size(HALF)])),
-        *(cell for name in ("new", "hundred", "cdc") for cell in _cells(ALL, name, [Size(TWO)])),
     ]
     return list({cell.name: cell for cell in cells}.values())
 
