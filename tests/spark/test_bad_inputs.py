@@ -114,6 +114,9 @@ def test_a_bad_row_among_good_ones_is_a_violation_and_no_row_is_lost(read: Read,
         (b'2,b,1,1,"2024-01-01\n3,c,1,1,2024-01-01\n', {"multi_line": True}),
         (b'2,"b\n3,c,1,1,2024-01-01\n4,"d",1,1,2024-01-01\n', {"multi_line": True}),
         (b"2|b|1|1|'2024-01-01\n", {"delimiter": "|", "quote": "'"}),
+        (b'2,"b,1,1,2024-01-01\n3,"c,1,1,2024-01-01\n', {"multi_line": True}),
+        (b'2,"b,1,1,x\n3,"",1,1,x\n4,"c,1,1,2024-01-01\n', {"multi_line": True}),
+        (b'2,"b"c,1,1,2024-01-01\n', {"multi_line": True}),
     ],
 )
 def test_a_quote_that_would_take_in_what_follows_refuses_the_object(
@@ -131,6 +134,10 @@ def test_a_quote_that_would_take_in_what_follows_refuses_the_object(
         (b'2,5" x,1,1,2024-01-01', {}, '5" x'),
         (b'2,"""",1,1,"2024-01-01"', {}, '"'),
         (b'2,"",1,1,""', {}, None),
+        (b'2,"""a"" b" ,1,1,2024-01-01', {}, '"a" b'),
+        (b'2,"""a"" b" ,1,1,2024-01-01', {"multi_line": True}, '"a" b'),
+        (b'2,5"x",1,1,2024-01-01', {"multi_line": True}, '5"x"'),
+        (b'2,"a\n2,c,1,1,x\n",1,1,2024-01-01', {"multi_line": True}, "a\n2,c,1,1,x\n"),
         (b'2,"a\n""b"",",1,1,"2024-01-01"', {"multi_line": True}, 'a\n"b",'),
     ],
 )
@@ -139,6 +146,39 @@ def test_quotes_that_are_closed_or_stand_within_a_cell_are_taken_as_they_are(
 ) -> None:
     rows = read("t.csv", HEADER + line + b"\n3,c,1,1,2024-01-01\n", {"csv": dialect})
     assert ([row["name"] for row in rows], broken(rows)) == ([name, "c"], [])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'2,"b"x,1,1,2024-01-01',
+        b'2,"b,1,1,2024-01-01,"c,1,1,2024-01-01',
+        b'2,""x,1,1,2024-01-01',
+        b'2,"a""b"c",1,1,2024-01-01',
+        b'2,"""a""x,1,1,2024-01-01',
+        b'2,a,1,1,"2024-01-01"x',
+    ],
+)
+def test_a_line_with_text_behind_a_closing_quote_is_set_aside_whole_and_no_other_line_is(
+    read: Read, line: bytes
+) -> None:
+    fine = [b'7,"a, ""b""" ,1,1,2024-01-01', b'9,5"x",1,1,2024-01-01', b'8,"""",1,1,"2024-01-02"', b" ", HEADER[:-1]]
+    rows = read("t.csv", b"\xef\xbb\xbf\n" + HEADER + b"\r\n".join([line, *fine]))
+    assert [(row["id"], row["name"]) for row in rows if not row["_violations"]] == [
+        (7, 'a, "b"'),
+        (9, '5"x"'),
+        (8, '"'),
+    ]
+    assert [row["_raw"] for row in rows if broken([row]) == ["malformed"]] == [line.decode()]
+    # The last one reads as the header does, but is a row.
+    assert len(rows) == 5
+
+
+def test_a_line_that_ends_otherwise_than_the_first_does_not_put_half_of_its_end_into_a_cell(read: Read) -> None:
+    contract = Contract.model_validate({"contract": "t.v1", "columns": [{"name": n, "type": "string"} for n in "ab"]})
+    rows = read("t.csv", b'a,b\n1,2\r\n3,4\n5,"6"\r\n', {"csv": {"multi_line": True}}, contract)
+    assert [(row["a"], row["b"]) for row in rows if not row["_violations"]] == [("3", "4"), ("5", "6")]
+    assert broken(rows) == ["malformed"]
 
 
 @pytest.mark.parametrize(

@@ -74,12 +74,14 @@ _DAMAGED = (
     "Block size invalid or too large",
     "AvroRuntimeException",
 )
+# What Spark's parser of CSV says of a closing quote with text behind it, if it is told to.
+_MISPLACED_QUOTE = "Unescaped quote character"
 
 
 @contextmanager
 def refusing_damaged_objects(uris: list[str]) -> Iterator[None]:
-    """Turn a reader's complaint about damaged bytes into InputError GH2020, and one about types that nothing can
-    cast into GH2014; let every other error pass."""
+    """Turn a reader's complaint about damaged bytes into InputError GH2020, one about misplaced quotes into
+    GH2025, and one about types that nothing can cast into GH2014; let every other error pass."""
     try:
         yield
     except AnalysisException as error:
@@ -98,6 +100,15 @@ def refusing_damaged_objects(uris: list[str]) -> Iterator[None]:
         ) from error
     except (Py4JJavaError, PySparkException) as error:
         text = str(error)
+        if _MISPLACED_QUOTE in text:
+            # Without its cause: that one quotes the record.
+            raise InputError(
+                "GH2025",
+                f"{uris} has a quote that is not closed, or text behind the one that closes a cell: "
+                "where records begin and end cannot be told.",
+                "Close it, or put quotes around each cell that has one in it, and double that one. "
+                "Then deliver it again.",
+            ) from None
         sign = next((sign for sign in _DAMAGED if sign in text), None)
         if sign is None:
             raise
