@@ -201,6 +201,21 @@ def test_a_line_that_ends_otherwise_than_the_first_does_not_put_half_of_its_end_
         (b'{"id": 1, "name": "}, {"} ', []),
         (b'{"id": 1, "name": [{"a": "}"}, {}]}', []),
         (b"nonsense", ["malformed"]),
+        (b"{'id': 1, 'id': 2}", ["malformed"]),
+        (b'{"id": 1, "name": "a",}', ["malformed"]),
+        (b'{"id": 1 /* a */}', ["malformed"]),
+        (b"null", ["malformed"]),
+        (b'{"id": 1.0}', ["type(id)"]),
+        (b'{"id": 1e2}', ["type(id)"]),
+        (b'{"id": NaN}', ["type(id)"]),
+        (rb'{"id": 1, "name": "\ud83d"}', ["malformed"]),
+        (rb'{"id": 1, "x": "\uDE00\uD83D"}', ["malformed"]),
+        (rb'{"id": 1, "name": "\ud83d\uDE00 \\ud83d"}', []),
+        (b'{"id": 1, "name": 12345678901234567.89}', ["malformed"]),
+        (b'{"id": 1, "name": {"a": [1, 12345678901234567.89]}}', ["malformed"]),
+        (b'{"id": 1, "name": 1e400}', ["malformed"]),
+        (b'{"id": 1, "name": {"lat": -73.98765432109876, "lon": 0.30000000000000004}}', []),
+        (b'{"id": 1, "name": 123456789012345678901234567890}', []),
     ],
 )
 def test_a_bad_json_record_among_good_ones_is_a_violation_and_no_record_is_lost(
@@ -210,6 +225,33 @@ def test_a_bad_json_record_among_good_ones_is_a_violation_and_no_record_is_lost(
     assert len(rows) == 3
     assert broken(rows) == rules
     assert {row["id"] for row in rows} >= {7, 8}
+
+
+TWICE = [
+    '{"id": 1, "x": {"a": 1, "a": 2}}',
+    '{"id": 1, "name": {"a": 1, "a": 1}}',
+    '{"id": 1, "x": [{"a": 1}, {"a": 1, "b": {"c": [{"a": 1}]}, "a" : 2}]}',
+    '{"id": 1, "x": {"y": {"z": {"a}": 1, "{": {}, "a}": 2}}}}',
+    r'{"id": 1, "x": {"a\"": 1, "a\"": 2}}',
+    '{"id": 1, "x": {"": 1, "": 2}}',
+]
+ONCE = [
+    '{"id": 1, "x": [{"a": 1}, {"a": 2, "id": {"a": 3, "id": 4}}]}',
+    r'{"id": 1, "x": {"a\\": 1, "a": 2, "A": 3, "a{": 4, "a}": 5, "": 6, " ": 7}}',
+    r'{"id": 1, "x": {"a": "\"a\": 1, {\"a\": 2}", "b": "a", "c": "b"}}',
+    '{"id": 1, "x": ' + '{"a": ' * 900 + "1" + "}" * 901,
+    '{"id": 1, "x": [' + ", ".join(['{"a": 1, "b": {"a": 2}}'] * 2000) + "]}",
+]
+
+
+def test_a_name_that_stands_twice_in_an_object_within_a_json_record_is_found_at_any_depth(read: Read) -> None:
+    for name, settings, text in [
+        ("t.json", {"format": "json"}, "\n".join(TWICE + ONCE)),
+        ("d.json", {"format": "json_document"}, f"[{', '.join(TWICE + ONCE)}]"),
+    ]:
+        rows = read(name, text.encode(), settings)
+        assert [row["_raw"] for row in rows if broken([row]) == ["malformed"]] == TWICE
+        assert broken(rows) == ["malformed"] * len(TWICE)
 
 
 def test_ten_thousand_columns_are_read_and_those_that_nobody_agreed_on_left_aside(read: Read) -> None:
