@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -77,6 +78,30 @@ PARQUET = parquet()
 def test_a_damaged_object_is_refused_by_a_code(read: Read, name: str, content: bytes) -> None:
     with pytest.raises(InputError, match="GH20"):
         read(name, content)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([1704067200123456789], pa.timestamp("ns")),
+        pa.array([3600_000_000], pa.time64("us")),
+        pa.array([Decimal("1.10")], pa.decimal256(50, 2)),
+    ],
+)
+def test_a_parquet_type_that_spark_has_not_is_refused_by_a_code(read: Read, column: pa.Array) -> None:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({**{name: ["1"] for name in ("id", "name", "height", "price")}, "day": column}), sink)
+    with pytest.raises(InputError, match=r"GH2014.*cannot read"):
+        read("t.parquet", sink.getvalue())
+
+
+def test_bytes_of_parquet_that_are_no_text_are_malformed_in_a_column_of_text(read: Read) -> None:
+    contract = Contract.model_validate({"contract": "t.v1", "columns": [{"name": "name", "type": "string"}]})
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"name": pa.array(["ö".encode(), b"\xff", None], pa.binary())}), sink)
+    rows = read("t.parquet", sink.getvalue(), contract=contract)
+    assert [(row["name"], broken([row])) for row in rows if not row["_violations"]] == [("ö", []), (None, [])]
+    assert broken(rows) == ["malformed"]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
@@ -12,7 +11,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 from gluehouse.frames.parse import MALFORMED
 from gluehouse.frames.rules import quoted
 from gluehouse.sources.formats.quotes import STRICT, any_misplaced, is_misplaced
-from gluehouse.sources.opened import LINE, Opened, as_path, read_lines, text_reader
+from gluehouse.sources.opened import LINE, Opened, as_path, read_lines, text_reader, without_losses
 from gluehouse.spec.contract import Column
 from gluehouse.spec.header import refuse_repeated
 from gluehouse.spec.source import CsvDialect, FileSource
@@ -41,7 +40,7 @@ def read_csv(spark: SparkSession, uri: str, source: FileSource, columns: Sequenc
     if source.csv.multi_line and names and names[-1] in texts:
         # Spark takes the first line's end for every one's, and of CRLF would put the half into the last cell.
         lost.append(quoted(names[-1]).endswith("\r"))
-    return Opened(_without_losses(frame, known, lost), {name or "": None for name in header})
+    return Opened(without_losses(frame, known, lost), {name or "": None for name in header})
 
 
 def _options(dialect: CsvDialect) -> dict[str, str]:
@@ -76,13 +75,3 @@ def _read_by_line(spark: SparkSession, uri: str, dialect: CsvDialect, schema: St
     malformed = F.when(is_misplaced(F.col(LINE), dialect), F.col(LINE))
     cells = (F.col(_ROW)[name].alias(name) for name in schema.names[:-1])
     return taken.select(*cells, F.coalesce(malformed, F.col(_ROW)[MALFORMED]).alias(MALFORMED))
-
-
-def _without_losses(frame: DataFrame, names: Sequence[str], lost: Sequence[SparkColumn]) -> DataFrame:
-    """A record is malformed where one of ``lost`` holds: bytes are no text in the agreed encoding, for which Spark puts
-    U+FFFD and says nothing, or its line does not end as others do. It is told by its columns ``names``."""
-    if not lost:
-        return frame
-    found = F.coalesce(*(F.when(one, True) for one in lost))
-    told = F.when(found, F.to_json(F.struct(*(quoted(name) for name in names))))
-    return frame.withColumn(MALFORMED, F.coalesce(quoted(MALFORMED), told))
