@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -80,6 +81,30 @@ def test_a_damaged_object_is_refused_by_a_code(read: Read, name: str, content: b
 
 
 @pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([1704067200123456789], pa.timestamp("ns")),
+        pa.array([3600_000_000], pa.time64("us")),
+        pa.array([Decimal("1.10")], pa.decimal256(50, 2)),
+    ],
+)
+def test_a_parquet_type_that_spark_has_not_is_refused_by_a_code(read: Read, column: pa.Array) -> None:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({**{name: ["1"] for name in ("id", "name", "height", "price")}, "day": column}), sink)
+    with pytest.raises(InputError, match=r"GH2014.*cannot read"):
+        read("t.parquet", sink.getvalue())
+
+
+def test_bytes_of_parquet_that_are_no_text_are_malformed_in_a_column_of_text(read: Read) -> None:
+    contract = Contract.model_validate({"contract": "t.v1", "columns": [{"name": "name", "type": "string"}]})
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"name": pa.array(["ö".encode(), b"\xff", None], pa.binary())}), sink)
+    rows = read("t.parquet", sink.getvalue(), contract=contract)
+    assert [(row["name"], broken([row])) for row in rows if not row["_violations"]] == [("ö", []), (None, [])]
+    assert broken(rows) == ["malformed"]
+
+
+@pytest.mark.parametrize(
     ("line", "rules"),
     [
         (b"2147483648,a,1,1,2024-01-01", ["type(id)"]),
@@ -114,6 +139,9 @@ def test_a_bad_row_among_good_ones_is_a_violation_and_no_row_is_lost(read: Read,
         (b'2,b,1,1,"2024-01-01\n3,c,1,1,2024-01-01\n', {"multi_line": True}),
         (b'2,"b\n3,c,1,1,2024-01-01\n4,"d",1,1,2024-01-01\n', {"multi_line": True}),
         (b"2|b|1|1|'2024-01-01\n", {"delimiter": "|", "quote": "'"}),
+        (b'2,"b,1,1,2024-01-01\n3,"c,1,1,2024-01-01\n', {"multi_line": True}),
+        (b'2,"b,1,1,x\n3,"",1,1,x\n4,"c,1,1,2024-01-01\n', {"multi_line": True}),
+        (b'2,"b"c,1,1,2024-01-01\n', {"multi_line": True}),
     ],
 )
 def test_a_quote_that_would_take_in_what_follows_refuses_the_object(
@@ -131,6 +159,10 @@ def test_a_quote_that_would_take_in_what_follows_refuses_the_object(
         (b'2,5" x,1,1,2024-01-01', {}, '5" x'),
         (b'2,"""",1,1,"2024-01-01"', {}, '"'),
         (b'2,"",1,1,""', {}, None),
+        (b'2,"""a"" b" ,1,1,2024-01-01', {}, '"a" b'),
+        (b'2,"""a"" b" ,1,1,2024-01-01', {"multi_line": True}, '"a" b'),
+        (b'2,5"x",1,1,2024-01-01', {"multi_line": True}, '5"x"'),
+        (b'2,"a\n2,c,1,1,x\n",1,1,2024-01-01', {"multi_line": True}, "a\n2,c,1,1,x\n"),
         (b'2,"a\n""b"",",1,1,"2024-01-01"', {"multi_line": True}, 'a\n"b",'),
     ],
 )
@@ -139,6 +171,36 @@ def test_quotes_that_are_closed_or_stand_within_a_cell_are_taken_as_they_are(
 ) -> None:
     rows = read("t.csv", HEADER + line + b"\n3,c,1,1,2024-01-01\n", {"csv": dialect})
     assert ([row["name"] for row in rows], broken(rows)) == ([name, "c"], [])
+
+
+MISPLACED = [
+    b'2,"b"x,1,1,2024-01-01',
+    b'2,"b,1,1,2024-01-01,"c,1,1,2024-01-01',
+    b'2,""x,1,1,2024-01-01',
+    b'2,"a""b"c",1,1,2024-01-01',
+    b'2,"""a""x,1,1,2024-01-01',
+    b'2,a,1,1,"2024-01-01"x',
+]
+
+
+def test_a_line_with_text_behind_a_closing_quote_is_set_aside_whole_and_no_other_line_is(read: Read) -> None:
+    fine = [b'7,"a, ""b""" ,1,1,2024-01-01', b'9,5"x",1,1,2024-01-01', b'8,"""",1,1,"2024-01-02"', b" ", HEADER[:-1]]
+    rows = read("t.csv", b"\xef\xbb\xbf\n" + HEADER + b"\r\n".join([*MISPLACED, *fine]))
+    assert [(row["id"], row["name"]) for row in rows if not row["_violations"]] == [
+        (7, 'a, "b"'),
+        (9, '5"x"'),
+        (8, '"'),
+    ]
+    assert [row["_raw"].encode() for row in rows if broken([row]) == ["malformed"]] == MISPLACED
+    # The last one reads as the header does, but is a row.
+    assert len(rows) == len(MISPLACED) + 4
+
+
+def test_a_line_that_ends_otherwise_than_the_first_does_not_put_half_of_its_end_into_a_cell(read: Read) -> None:
+    contract = Contract.model_validate({"contract": "t.v1", "columns": [{"name": n, "type": "string"} for n in "ab"]})
+    rows = read("t.csv", b'a,b\n1,2\r\n3,4\n5,"6"\r\n', {"csv": {"multi_line": True}}, contract)
+    assert [(row["a"], row["b"]) for row in rows if not row["_violations"]] == [("3", "4"), ("5", "6")]
+    assert broken(rows) == ["malformed"]
 
 
 @pytest.mark.parametrize(
@@ -161,6 +223,21 @@ def test_quotes_that_are_closed_or_stand_within_a_cell_are_taken_as_they_are(
         (b'{"id": 1, "name": "}, {"} ', []),
         (b'{"id": 1, "name": [{"a": "}"}, {}]}', []),
         (b"nonsense", ["malformed"]),
+        (b"{'id': 1, 'id': 2}", ["malformed"]),
+        (b'{"id": 1, "name": "a",}', ["malformed"]),
+        (b'{"id": 1 /* a */}', ["malformed"]),
+        (b"null", ["malformed"]),
+        (b'{"id": 1.0}', ["type(id)"]),
+        (b'{"id": 1e2}', ["type(id)"]),
+        (b'{"id": NaN}', ["type(id)"]),
+        (rb'{"id": 1, "name": "\ud83d"}', ["malformed"]),
+        (rb'{"id": 1, "x": "\uDE00\uD83D"}', ["malformed"]),
+        (rb'{"id": 1, "name": "\ud83d\uDE00 \\ud83d"}', []),
+        (b'{"id": 1, "name": 12345678901234567.89}', ["malformed"]),
+        (b'{"id": 1, "name": {"a": [1, 12345678901234567.89]}}', ["malformed"]),
+        (b'{"id": 1, "name": 1e400}', ["malformed"]),
+        (b'{"id": 1, "name": {"lat": -73.98765432109876, "lon": 0.30000000000000004}}', []),
+        (b'{"id": 1, "name": 123456789012345678901234567890}', []),
     ],
 )
 def test_a_bad_json_record_among_good_ones_is_a_violation_and_no_record_is_lost(
@@ -170,6 +247,33 @@ def test_a_bad_json_record_among_good_ones_is_a_violation_and_no_record_is_lost(
     assert len(rows) == 3
     assert broken(rows) == rules
     assert {row["id"] for row in rows} >= {7, 8}
+
+
+TWICE = [
+    '{"id": 1, "x": {"a": 1, "a": 2}}',
+    '{"id": 1, "name": {"a": 1, "a": 1}}',
+    '{"id": 1, "x": [{"a": 1}, {"a": 1, "b": {"c": [{"a": 1}]}, "a" : 2}]}',
+    '{"id": 1, "x": {"y": {"z": {"a}": 1, "{": {}, "a}": 2}}}}',
+    r'{"id": 1, "x": {"a\"": 1, "a\"": 2}}',
+    '{"id": 1, "x": {"": 1, "": 2}}',
+]
+ONCE = [
+    '{"id": 1, "x": [{"a": 1}, {"a": 2, "id": {"a": 3, "id": 4}}]}',
+    r'{"id": 1, "x": {"a\\": 1, "a": 2, "A": 3, "a{": 4, "a}": 5, "": 6, " ": 7}}',
+    r'{"id": 1, "x": {"a": "\"a\": 1, {\"a\": 2}", "b": "a", "c": "b"}}',
+    '{"id": 1, "x": ' + '{"a": ' * 900 + "1" + "}" * 901,
+    '{"id": 1, "x": [' + ", ".join(['{"a": 1, "b": {"a": 2}}'] * 2000) + "]}",
+]
+
+
+def test_a_name_that_stands_twice_in_an_object_within_a_json_record_is_found_at_any_depth(read: Read) -> None:
+    for name, settings, text in [
+        ("t.json", {"format": "json"}, "\n".join(TWICE + ONCE)),
+        ("d.json", {"format": "json_document"}, f"[{', '.join(TWICE + ONCE)}]"),
+    ]:
+        rows = read(name, text.encode(), settings)
+        assert [row["_raw"] for row in rows if broken([row]) == ["malformed"]] == TWICE
+        assert broken(rows) == ["malformed"] * len(TWICE)
 
 
 def test_ten_thousand_columns_are_read_and_those_that_nobody_agreed_on_left_aside(read: Read) -> None:

@@ -16,6 +16,8 @@ from pyspark.sql import Row, SparkSession
 
 from gluehouse.errors import InputError
 from gluehouse.spec.contract import Contract
+from gluehouse.spec.lines import lines_of
+from gluehouse.spec.source import FileSource
 
 CONTRACT = Contract.model_validate(
     {
@@ -235,6 +237,32 @@ def test_an_xml_record_that_gives_a_column_under_two_names_is_set_aside(read: Re
 def test_xml_that_cannot_be_read_to_its_end_is_refused_by_a_code(read: Read, content: bytes) -> None:
     with pytest.raises(InputError, match=r"GH2020.*UNREADABLE_XML"):
         read("t.xml", content, TOWNS)
+
+
+MANY = "".join(f'{n},"x\n""y""",1\r\n' for n in range(1000))
+BAD_RECORDS = [
+    ("t.csv", {"csv": {"multi_line": True}}, f'id,user_name,price\r\n{MANY}x,"a\nb\n",1\r\n"9\n",b\r\n', [2002, 2005]),
+    ("t.log", LINES, "1 [a] 2.50\r\n\nx [b\u2028] 1\nno\n", [3, 4]),
+    ("t.txt", FIXED, "  1Zoë - 1.50\n  x 中a  1.50\n\n12\n", [2, 4]),
+    ("t.json", {"format": "json"}, '{"id": 1}\n\n{"id": "x", "user_name": {"a": [1, 2.5]}}\n{"id": 2}x\n', [3, 4]),
+    ("t.json", ITEMS, '{"data": {"items": [\n{"id": 1},\n{"id":\n"x", "price": 1.5}, 7]}}', [3, 4]),
+    (
+        "t.xml",
+        TOWNS,
+        "<a>\n<town id='1'/><town id='x'>\n<user_name>a\nb</user_name></town>\n<town>x</town></a>",
+        [2, 5],
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "settings", "text", "lines"), BAD_RECORDS)
+def test_a_record_is_found_at_its_line_by_what_quarantine_has_of_it(
+    read: Read, name: str, settings: dict[str, Any], text: str, lines: list[int]
+) -> None:
+    usual = {"kind": "file", "format": name.split(".")[1], "prefix": "t/", "mode": "changes"}
+    raws = [raw for _, raw in aside(read(name, text.encode(), settings))]
+    found = lines_of(raws, text, FileSource.model_validate({**usual, **settings}), CONTRACT)
+    assert [[place.line for place in found[raw]] for raw in raws] == [[line] for line in lines]
 
 
 def orc(rows: int = 5000, compression: str = "zlib") -> bytes:

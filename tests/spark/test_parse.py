@@ -64,6 +64,81 @@ def test_a_text_that_does_not_fit_is_a_violation_and_keeps_its_raw_form(spark, t
     assert text in row["_raw"]
 
 
+LOSSY = {
+    "bigint": [
+        "1,000",
+        "1e5",
+        "0x10",
+        "1_000",
+        "NaN",
+        "Infinity",
+        "1.0",
+        "1L",
+        "9223372036854775808",
+        "\u0661",
+        "\xa01",
+    ],
+    "decimal(6,2)": [
+        *("1,000.00", "1.005", "1e-3", "NaN", "1d", "1_0", "9999.995", "99999.99", "1e-45", "-1e-45"),
+        *("1.1" + "0" * 50 + "1", "0." + "0" * 45 + "1"),
+    ],
+    "decimal(38,0)": ["0.4", "1." + "0" * 40 + "1", "1e-1"],
+    "double": ["1d", "1f", "1D", "0x1p3", "1,5", "1_0", "1e400", "-1e400"],
+    "date": ["2024", "2024-01", "20240101", "2024-1-1", "10000-01-01", "epoch", "today", "2024-02-30", "2024-01-01Z"],
+    "timestamp": [
+        *("12:00:00", "T12:00", "2024", "2024-01", "2024-01-01 24:00:00", "2024-01-01T23:59:60", "now", "1704067200"),
+        *("2024-01-01 12:00:00.1234567", "2024-01-01 12:00:00.1234560001Z", "2024-01-01T12:00:00+25:00"),
+    ],
+    "boolean": ["2", "on", "wahr"],
+}
+EXACT = {
+    "bigint": [("+1", "1"), (" 1 ", "1"), ("-0", "0"), ("007", "7")],
+    "decimal(6,2)": [
+        *(
+            ("1.10000", "1.10"),
+            ("1e2", "100.00"),
+            ("10e-1", "1.00"),
+            (".5", "0.50"),
+            ("5.", "5.00"),
+            (" -1.5 ", "-1.50"),
+        ),
+        *(("1.1" + "0" * 50, "1.10"), ("0" * 50 + "12.5", "12.50")),
+    ],
+    "decimal(38,0)": [("9" * 38, "9" * 38), ("1e5", "100000"), ("1.0", "1")],
+    "double": [("1e3", "1000.0"), ("-inf", "-Infinity"), ("NaN", "NaN"), (" 1. ", "1.0")],
+    "timestamp": [
+        ("2024-01-01", "2024-01-01 00:00:00"),
+        (" 2024-1-1 1:2:3 ", "2024-01-01 01:02:03"),
+        ("2024-01-01T12:00:00.123456000+01:00", "2024-01-01 11:00:00.123456"),
+        ("2024-01-01 12:00:00.5 Europe/Paris", "2024-01-01 11:00:00.5"),
+    ],
+    "boolean": [("yes", "true"), ("0", "false"), ("TRUE", "true")],
+}
+
+
+@pytest.mark.parametrize("type_", LOSSY)
+def test_a_text_that_spark_would_round_cut_or_add_to_is_a_violation(spark, type_) -> None:
+    contract = agreed({"name": "a", "type": type_})
+    rows = parse(delivered(spark, "a string", *((text,) for text in LOSSY[type_])), contract, [""]).collect()
+    assert [(row["a"], rules(row)) for row in rows] == [(None, ["type(a)"])] * len(LOSSY[type_])
+
+
+@pytest.mark.parametrize("type_", EXACT)
+def test_a_text_that_is_written_otherwise_and_means_the_value_is_the_value(spark, type_) -> None:
+    contract = agreed({"name": "a", "type": type_})
+    rows = parse(delivered(spark, "a string", *((text,) for text, _ in EXACT[type_])), contract, [""])
+    shown = rows.selectExpr("cast(a AS string) AS a", "_violations").collect()
+    assert [(row["a"], rules(row)) for row in shown] == [(value, []) for _, value in EXACT[type_]]
+
+
+def test_a_number_is_no_timestamp_because_nobody_said_in_which_unit(spark) -> None:
+    frame = delivered(spark, "a string", ("1704067200000",)).selectExpr(
+        "cast(a AS bigint) AS a", "_source_object", "_malformed"
+    )
+    row = parse(frame, agreed({"name": "a", "type": "timestamp"}), [""]).collect()[0]
+    assert (row["a"], rules(row)) == (None, ["type(a)"])
+
+
 def test_the_empty_text_is_null_where_the_source_says_so_and_passes_where_null_is_allowed(spark) -> None:
     row = parsed(spark, "int", "")
     assert (row["a"], rules(row)) == (None, [])

@@ -107,8 +107,11 @@ def test_a_row_in_quarantine_names_the_rule_as_it_was_and_shows_no_personal_data
     assert {json.loads(row.raw or "")["master"] for row in rows} == {"***"}
     assert {row.key["code"] for row in rows if row.key} == {"RTM", "HAM"}
     raws = {row.raw or "": row.rules[0] for row in rows}
-    found = lines_of(raws, BAD.splitlines(), context.pipeline.spec.source, context.pipeline.contract)
-    assert {raws[raw]: lines for raw, lines in found.items()} == {"between(depth)": [2], "type(depth)": [3]}
+    found = lines_of(raws, BAD, context.pipeline.spec.source, context.pipeline.contract)
+    assert {raws[raw]: [place.line for place in places] for raw, places in found.items()} == {
+        "between(depth)": [2],
+        "type(depth)": [3],
+    }
 
 
 def test_corrected_rows_come_back_at_their_day_as_if_they_had_never_been_bad(make: Any) -> None:

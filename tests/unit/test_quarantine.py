@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,12 +73,17 @@ def source(**changed: Any) -> FileSource:
     return FileSource.model_validate(given)
 
 
+def lines_at(raws: list[str], text: str, of: FileSource, agreed: Contract | None = None) -> dict[str, list[int]]:
+    found = lines_of(raws, text, of, agreed or contract())
+    return {raw: [place.line for place in places] for raw, places in found.items()}
+
+
 def test_a_record_of_a_csv_is_found_by_what_quarantine_shows_of_it() -> None:
     text = ["\ufefftown,number,name,net", "Bonn,x,Ann,1", "", "Bonn,x,,1", 'Bonn,x,"Bo, b",1', "Ulm,7,Ann,99", "a,b"]
     masked = '{"id":"x","name":"***","town":"Bonn","net":"1","day":"2024-01-01"}'
     raws = [masked, '{"id":"x","town":"Bonn","net":"1"}', "a,b", '{"id":"1"}', "*** not shown"]
     keyed = source(columns_from_key=r"(?P<day>\d{4}-\d{2}-\d{2})")
-    found = lines_of(raws, text, keyed, contract())
+    found = lines_at(raws, "\n".join(text), keyed)
     # Two records differ in a masked value alone, so both are told; what nothing is known of is not found.
     assert [found[raw] for raw in raws] == [[2, 5], [4], [7], [], []]
 
@@ -84,8 +91,50 @@ def test_a_record_of_a_csv_is_found_by_what_quarantine_shows_of_it() -> None:
 def test_a_record_of_json_lines_is_found_whatever_the_scale_of_its_numbers() -> None:
     text = ['{"number": 1, "net": 1.5, "town": null}', '{"id": 2, "net": "x"}', "{broken", '{"id": 1, "net": 1.5}']
     raws = ['{"id":"1","net":1.500000}', '{"id":"2","net":"x"}', "{broken"]
-    found = lines_of(raws, text, source(format="json"), contract())
+    found = lines_at(raws, "\r\n".join(text), source(format="json"))
     assert [found[raw] for raw in raws] == [[1, 4], [2], [3]]
+
+
+MULTI_LINE = source(csv={"multi_line": True})
+LOG = source(format="lines", lines={"pattern": r"(?P<id>\S+) (?P<town>.*)", "comment": "#"})
+COLUMNS = [{"name": "id", "start": 1, "width": 2}, {"name": "town", "start": 4, "width": 3}]
+FIXED = source(format="fixed_width", fixed_width={"columns": COLUMNS})
+DOCUMENT = source(format="json_document", json_document={"records": "$.items"})
+XML = source(format="xml", xml={"record": "t"})
+
+
+@pytest.mark.parametrize(
+    ("of", "text", "places"),
+    [
+        pytest.param(
+            MULTI_LINE,
+            '\ufeff\r\nid,town\r\n1,"a\r\nb"\r\n\r\nx,"c\r\n""d"""\r\n2,e\r\n"3\r\n",f,g\r\n',
+            {'{"id":"x","town":"c\\n\\"d\\""}': [(6, 2)], '"3\n",f,g': [(9, 4)], '{"id":"y"}': []},
+            id="csv",
+        ),
+        pytest.param(
+            LOG, "#a\n1 a\r\n\nx b\u2028c\nno\n", {'{"id":"x","town":"b\u2028c"}': [(4, 2)], "no": [(5, 3)]}, id="lines"
+        ),
+        pytest.param(FIXED, " 1 Ulm\n\n x  a \n2\n", {'{"id":"x","town":"a"}': [(3, 2)], "2": [(4, 3)]}, id="fixed"),
+        pytest.param(
+            DOCUMENT,
+            '\ufeff{"n": 2,\r\n "items": [{"id": 1}, {"id": "x",\n"town": {"a": [1]}},\n7, {"number": "x"}]}',
+            {'{"id":"x","town":"{\\"a\\":[1]}"}': [(2, 2)], "7": [(4, 3)], '{"id":"x"}': [(4, 4)]},
+            id="document",
+        ),
+        pytest.param(
+            XML,
+            "<a>\n<!-- <t id='x'/> --><t id='1'/>\n<t id='x'><town>Ulm\n</town></t> <t>y</t></a>",
+            {'{"id":"x","town":"Ulm\\n"}': [(3, 2)], "<t>y</t>": [(4, 3)]},
+            id="xml",
+        ),
+        pytest.param(XML, "<b>", {'{"id":"x"}': []}, id="what is no document any more"),
+    ],
+)
+def test_a_record_is_found_where_it_begins_whatever_the_format(
+    of: FileSource, text: str, places: dict[str, list[tuple[int, int]]]
+) -> None:
+    assert lines_of(list(places), text, of, contract()) == places
 
 
 def put(zone: str, batch: str, *rows: dict[str, Any], stage: str = "ingest", pipeline: str = "airports") -> None:
@@ -168,6 +217,50 @@ def test_a_batch_that_is_not_in_quarantine_and_a_checkout_without_the_pipeline_a
         call("show", "b2", "--folder", str(tmp_path))
     with pytest.raises(ConfigError, match="GH1491"):
         call("show", "b1", "--folder", str(tmp_path), "--lines")
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"),
+    [
+        ("a.json", lambda content: content),
+        ("a.json.bz2", bz2.compress),
+        ("a.json.deflate", zlib.compress),
+        (
+            "a.json.zst",
+            lambda content: b"".join(pa.Codec("zstd").compress(half, asbytes=True) for half in halves(content)),
+        ),
+    ],
+)
+def test_show_unpacks_an_object_and_tells_the_number_of_a_record_of_a_document(
+    root: Path, tmp_path: Path, name: str, pack: Callable[[bytes], bytes]
+) -> None:
+    reads(root, "json_document")
+    (tmp_path / name).write_bytes(pack(b'[{"iata": "AAA"},\n{"iata": "BBB", "lat": 99}, 7]'))
+    at_home = {"source_object": str(tmp_path / name)}
+    put(str(tmp_path / "quarantine"), "b1", {**at_home, "raw": '{"iata":"BBB","lat":"99"}'}, {**at_home, "raw": "7"})
+    words = ["show", "b1", "--folder", str(tmp_path), "--lines", "--root", str(root)]
+    assert [line for line in call(*words).output.splitlines() if name in line] == [
+        f"ingest: {tmp_path / name}, line 2 (record 2)",
+        f"ingest: {tmp_path / name}, line 2 (record 3)",
+    ]
+    told = json.loads(call(*words, "--format", "json").output.split("\n")[0])
+    assert (told["lines"], told["records"]) == ([2], [2])
+
+
+def halves(content: bytes) -> tuple[bytes, bytes]:
+    return content[:9], content[9:]
+
+
+def reads(root: Path, form: str) -> None:
+    pipeline = root / "config/pipelines/airports.yaml"
+    pipeline.write_text(pipeline.read_text().replace("format: csv", f"format: {form}"))
+
+
+def test_a_format_without_lines_is_told_by_its_name(root: Path, tmp_path: Path) -> None:
+    reads(root, "parquet")
+    put(str(tmp_path / "quarantine"), "b1", {})
+    with pytest.raises(ConfigError, match=r"GH1491: airports reads parquet, and that format has no lines"):
+        call("show", "b1", "--folder", str(tmp_path), "--lines", "--root", str(root))
 
 
 def test_a_rule_says_which_rows_give_way_so_it_cannot_stand_alone() -> None:

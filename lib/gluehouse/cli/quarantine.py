@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import json
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import pyarrow as pa
 
 from gluehouse.aws import replays, stacks, storage, wiring
 from gluehouse.aws.aside import AsideRow, AsideZone
@@ -24,11 +26,18 @@ from gluehouse.cli.rows import aligned
 from gluehouse.errors import ConfigError
 from gluehouse.spec.environment import Environment
 from gluehouse.spec.ledger import LedgerRow
-from gluehouse.spec.lines import has_lines, lines_of
+from gluehouse.spec.lines import Place, has_lines, lines_of
 from gluehouse.spec.pipeline import CompiledPipeline
 
 FORMAT = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
-_UNPACKED: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.decompress, ".bz2": bz2.decompress}
+_UNPACKED: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.decompress,
+    ".bz2": bz2.decompress,
+    ".deflate": zlib.decompress,
+    ".zst": lambda content: pa.input_stream(pa.py_buffer(content), compression="zstd").read(),
+}
+# Of these a line may hold all records.
+_DOCUMENTS = ("json_document", "xml")
 
 
 @click.group()
@@ -63,7 +72,9 @@ def list_command(pipeline: str, stack: str, folder: Path | None, form: str) -> N
 @FOLDER
 @click.option("--rule", help="Only rows that broke this rule.")
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Rows to print; 0: all.")
-@click.option("--lines", is_flag=True, help="Look up the lines too, by reading the source objects (CSV, JSON lines).")
+@click.option(
+    "--lines", is_flag=True, help="Look up the lines too, by reading the source objects (all formats of text)."
+)
 @root_option(", which tells the format of the source for --lines")
 @FORMAT
 def show(
@@ -74,8 +85,10 @@ def show(
     pipeline = replays.known_pipeline(place.zone, batch)
     meant = (row for row in place.zone.rows_of(pipeline, batch) if rule is None or rule in row.rules)
     some = list(islice(meant, limit or None))
-    numbers = _lines(some, _compiled(root, pipeline)) if lines else {}
-    told = [_row(row, numbers.get((row.source_object, row.raw or ""))) for row in some]
+    compiled = _compiled(root, pipeline) if lines else None
+    places = _lines(some, compiled) if compiled else {}
+    numbered = compiled is not None and compiled.spec.source.format in _DOCUMENTS
+    told = [_row(row, places.get((row.source_object, row.raw or "")), numbered) for row in some]
     for line in (json.dumps(row, ensure_ascii=False, default=str) for row in told) if form == "json" else _cards(told):
         click.echo(line)
     if next(meant, None) is not None and form == "table":
@@ -173,7 +186,8 @@ def _table(rows: Sequence[dict[str, str | int | None]]) -> Iterator[str]:
     yield from aligned(list(rows[0]), texts)
 
 
-def _row(row: AsideRow, lines: list[int] | None) -> dict[str, Any]:
+def _row(row: AsideRow, places: list[Place] | None, numbered: bool) -> dict[str, Any]:
+    """``numbered``: tell a record's number, too, because a line may hold several."""
     broken = zip(row.rules, row.reasons, row.fingerprints or [""] * len(row.rules), strict=False)
     return {
         "stage": row.stage,
@@ -181,7 +195,8 @@ def _row(row: AsideRow, lines: list[int] | None) -> dict[str, Any]:
         "key": row.key,
         "raw": row.raw,
         "source_object": row.source_object,
-        **({} if lines is None else {"lines": lines}),
+        **({} if places is None else {"lines": [place.line for place in places]}),
+        **({} if places is None or not numbered else {"records": [place.record for place in places]}),
         "run_id": row.run_id,
         "set_aside_at": row.at.astimezone(UTC).isoformat(),
     }
@@ -192,6 +207,7 @@ def _cards(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
     for row in rows:
         lines = row.get("lines")
         where = "" if lines is None else f", line {' or '.join(map(str, lines)) or 'not found'}"
+        where += f" (record {' or '.join(map(str, row['records']))})" if row.get("records") else ""
         yield f"{row['stage']}: {row['source_object']}{where}"
         for one in row["broken"]:
             yield f"  {one['rule']} [{one['fingerprint']}]: {one['reason']}"
@@ -202,29 +218,39 @@ def _cards(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 def _compiled(root: Path, pipeline: str) -> CompiledPipeline:
     found = compile_all(root).get(pipeline)
-    if found is None or not has_lines(found.spec.source):
+    if found is None:
         raise ConfigError(
             "GH1491",
-            f"{pipeline} is no pipeline of this checkout whose records are lines (CSV without multi_line, JSON lines).",
-            "Leave --lines out, or name the checkout that has the pipeline by --root.",
+            f"{pipeline} is no pipeline of this checkout, so nothing says how its objects are read.",
+            "Name the checkout that has the pipeline by --root, or leave --lines out.",
+        )
+    if not has_lines(found.spec.source):
+        raise ConfigError(
+            "GH1491",
+            f"{pipeline} reads {found.spec.source.format}, and that format has no lines.",
+            "Leave --lines out; a row is told by its key and its raw form.",
         )
     return found
 
 
-def _lines(rows: Sequence[AsideRow], compiled: CompiledPipeline) -> dict[tuple[str, str], list[int]]:
-    """(object, raw form) -> lines. Rows of later stages have a raw form of their own, which no line has."""
+def _lines(rows: Sequence[AsideRow], compiled: CompiledPipeline) -> dict[tuple[str, str], list[Place]]:
+    """(object, raw form) -> places. Rows of later stages have a raw form of their own, which no record has."""
     raws: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         if row.stage == "ingest" and row.raw:
             raws[row.source_object].add(row.raw)
-    found: dict[tuple[str, str], list[int]] = {}
+    found: dict[tuple[str, str], list[Place]] = {}
     for uri, asked in raws.items():
-        content = storage.read_bytes(uri)
-        packing = next((suffix for suffix in _UNPACKED if uri.endswith(suffix)), None)
-        encoding = compiled.spec.source.csv.encoding if compiled.spec.source.format == "csv" else "UTF-8"
-        text = (_UNPACKED[packing](content) if packing else content).decode(encoding, errors="replace")
-        # Not splitlines: it splits at characters that end no line of CSV or JSON.
-        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        told = lines_of(asked, lines, compiled.spec.source, compiled.contract)
-        found |= {(uri, raw): numbers for raw, numbers in told.items()}
+        told = lines_of(asked, _text(uri, compiled.spec.source.encoding), compiled.spec.source, compiled.contract)
+        found |= {(uri, raw): places for raw, places in told.items()}
     return found
+
+
+def _text(uri: str, encoding: str) -> str:
+    content = storage.read_bytes(uri)
+    packing = next((suffix for suffix in _UNPACKED if uri.endswith(suffix)), None)
+    unpacked = _UNPACKED[packing](content) if packing else content
+    if encoding == "UTF-16" and not unpacked.startswith((b"\xff\xfe", b"\xfe\xff")):
+        # Java's choice where nothing says which end comes first.
+        encoding = "UTF-16-BE"
+    return unpacked.decode(encoding, errors="replace")

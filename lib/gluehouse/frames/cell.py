@@ -15,6 +15,10 @@ _WORDS = (
     *("t", "true", "y", "yes", "f", "false", "n", "no", "inf", "infinity", "nan"),
     *("epoch", "now", "today", "tomorrow", "yesterday"),
 )
+# A day at least, and of a second no more than Spark keeps: microseconds.
+_TIMESTAMP = r"^\s*\d{4,}-\d{1,2}-\d{1,2}([ T]([^.]*|[^.]*\.\d{0,6}0*(\D.*)?))?\s*$"
+# Of these nobody knows which unit a number of a time is in.
+_NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ class Cell:
         if self.delivered_type == "string":
             tokens = [token for token in self.tokens if _may_be_a_value(token, column.type)]
             return _of_text(_without(place, tokens), column.type)
+        if column.type == "timestamp" and self.delivered_type.startswith(_NUMBERS):
+            return F.lit(None).cast(column.type)
         typed = f"try_cast({place} AS {column.type})"
         back = F.expr(f"try_cast({typed} AS {self.delivered_type})")
         return F.when(back.eqNullSafe(F.expr(place)), F.expr(typed))
@@ -75,21 +81,34 @@ def _may_be_a_value(token: str, to: str) -> bool:
 
 
 def _of_text(text: str, to: str) -> Column:
-    """The cast, where it uses all of the text: one to DATE stops at a T, one to DECIMAL rounds, and one to DOUBLE makes
-    an infinity of a number that is too large."""
+    """The cast, where it uses all of the text: one to DATE stops at a T, one to DECIMAL rounds, one to DOUBLE makes an
+    infinity of a number that is too large and takes Java's suffixes, and one to TIMESTAMP takes a time of day for one
+    of today."""
     value = F.expr(f"try_cast({text} AS {to})")
     decimal = re.fullmatch(r"decimal\((\d+),(\d+)\)", to)
     if decimal:
-        whole_digits = int(decimal[1]) - int(decimal[2])
-        # The text is read once. What it has beyond 38 digits is lost, but then it does not fit either.
-        exact = F.expr(f"try_cast({text} AS decimal(38,{38 - whole_digits}))")
-        fitting = F.expr(f"try_cast(try_cast({text} AS decimal(38,{38 - whole_digits})) AS {to})")
-        return F.when(fitting == exact, fitting)
+        return _decimal(text, int(decimal[1]), int(decimal[2]))
     if to in ("float", "double"):
-        return F.when((F.abs(value) < F.lit(float("inf"))) | ~F.expr(text).rlike("[0-9]"), value)
+        digits, other = F.expr(text).rlike("[0-9]"), F.expr(text).rlike("[dDfFxX]")
+        return F.when(((F.abs(value) < F.lit(float("inf"))) & ~other) | ~digits, value)
     if to == "date":
         return F.when(F.expr(text).rlike(r"^\s*\d{4}-\d{2}-\d{2}\s*$"), value)
+    if to == "timestamp":
+        return F.when(F.expr(text).rlike(_TIMESTAMP), value)
     return value
+
+
+def _decimal(text: str, precision: int, scale: int) -> Column:
+    most = 38 - (precision - scale)
+    # The text is read once.
+    exact = F.expr(f"try_cast({text} AS decimal(38,{most}))")
+    fitting = F.expr(f"try_cast(try_cast({text} AS decimal(38,{most})) AS decimal({precision},{scale}))")
+    # What has more decimals than that loses them without a word: it is long, or has an exponent with a minus.
+    short = (F.length(F.expr(text)) <= most) & (F.expr(f"locate('-', {text}, 2)") == 0)
+    kept = rf"^\s*[+-]?\d*(\.\d{{0,{scale}}}0*|\.\d{{0,{most}}}[eE]\+?\d+|[eE]\+?\d+)?\s*$"
+    if most > 9:
+        kept += rf"|^.{{1,{most - 9}}}[eE]-\d\s*$"
+    return F.when((fitting == exact) & (short | F.expr(text).rlike(kept)), fitting)
 
 
 def _in_zone(clock: Column, zone: str | None) -> Column:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import functions as F
 
 from gluehouse.errors import InputError
+from gluehouse.frames.parse import MALFORMED
+from gluehouse.frames.rules import quoted
 from gluehouse.spec.delivered import Delivered
 
 LINE = "value"
@@ -47,6 +49,16 @@ def holds_lost_bytes(text: SparkColumn) -> SparkColumn:
     Java's regular expressions read such bytes as U+FFFD, and put in its place what is U+FFFD from then on.
     """
     return F.regexp_replace(text, "\ufffd", "\ufffd") != text
+
+
+def without_losses(frame: DataFrame, names: Sequence[str], lost: Sequence[SparkColumn]) -> DataFrame:
+    """A record is malformed where one of ``lost`` holds: bytes are no text in the agreed encoding, for which Spark puts
+    U+FFFD and says nothing, or its line does not end as others do. It is told by its columns ``names``."""
+    if not lost:
+        return frame
+    found = F.coalesce(*(F.when(one, True) for one in lost))
+    told = F.when(found, F.to_json(F.struct(*(quoted(name) for name in names))))
+    return frame.withColumn(MALFORMED, F.coalesce(quoted(MALFORMED), told))
 
 
 def several(cells: Iterable[SparkColumn]) -> SparkColumn:

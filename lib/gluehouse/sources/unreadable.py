@@ -74,12 +74,16 @@ _DAMAGED = (
     "Block size invalid or too large",
     "AvroRuntimeException",
 )
+# What Spark's parser of CSV says of a closing quote with text behind it, if it is told to.
+_MISPLACED_QUOTE = "Unescaped quote character"
+# What it says of types of Parquet and Avro that it has none for, whether a contract names the column or not.
+_UNKNOWN_TYPES = ("Illegal Parquet type", "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION", "IncompatibleSchemaException")
 
 
 @contextmanager
 def refusing_damaged_objects(uris: list[str]) -> Iterator[None]:
-    """Turn a reader's complaint about damaged bytes into InputError GH2020, and one about types that nothing can
-    cast into GH2014; let every other error pass."""
+    """Turn a reader's complaint about damaged bytes into InputError GH2020, one about misplaced quotes into
+    GH2025, and one about types that nothing can cast into GH2014; let every other error pass."""
     try:
         yield
     except AnalysisException as error:
@@ -91,13 +95,20 @@ def refusing_damaged_objects(uris: list[str]) -> Iterator[None]:
             ) from error
         if not (error.getErrorClass() or "").startswith("DATATYPE_MISMATCH"):
             raise
-        raise InputError(
-            "GH2014",
-            f"{uris} has a column of a type that no cast takes to the contract's.",
-            "Deliver the agreed types, or agree on a new version of the contract.",
-        ) from error
+        raise _of_type(uris, "no cast takes to the contract's") from error
     except (Py4JJavaError, PySparkException) as error:
         text = str(error)
+        if _MISPLACED_QUOTE in text:
+            # Without its cause: that one quotes the record.
+            raise InputError(
+                "GH2025",
+                f"{uris} has a quote that is not closed, or text behind the one that closes a cell: "
+                "where records begin and end cannot be told.",
+                "Close it, or put quotes around each cell that has one in it, and double that one. "
+                "Then deliver it again.",
+            ) from None
+        if any(sign in text for sign in _UNKNOWN_TYPES):
+            raise _of_type(uris, "Spark cannot read, such as nanoseconds or decimals of more than 38 digits") from error
         sign = next((sign for sign in _DAMAGED if sign in text), None)
         if sign is None:
             raise
@@ -106,3 +117,11 @@ def refusing_damaged_objects(uris: list[str]) -> Iterator[None]:
             f"{uris} cannot be read to the end as what it claims to be ({sign}).",
             "Deliver the object again, whole; this delivery was refused and nothing of it was published.",
         ) from error
+
+
+def _of_type(uris: list[str], which: str) -> InputError:
+    return InputError(
+        "GH2014",
+        f"{uris} has a column of a type that {which}.",
+        "Deliver the agreed types, or agree on a new version of the contract.",
+    )

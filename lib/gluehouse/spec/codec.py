@@ -19,6 +19,7 @@ HEAD_BYTES = 65536
 _MOST_BYTES = 16 * 1024 * 1024
 # Of bzip2, 256 bytes can unpack to some 5 MB.
 _PIECE_BYTES = 256
+_BZIP2_END = 0x1772_4538_5090
 _DELIVER = "Deliver the object again, whole and packed as its name says."
 
 
@@ -42,7 +43,7 @@ class Opened(NamedTuple):
 
 
 class Codec(NamedTuple):
-    """``stream`` unpacks here, None if Python cannot; ``can_end(tail, size)`` judges the last bytes of a large object;
+    """``stream`` unpacks here, None if Python cannot; ``can_end(tail, size)`` judges the last bytes;
     ``signature`` is what packed bytes begin like, None if they have no magic; ``unread(head)`` is why a run
     cannot unpack what begins so."""
 
@@ -60,6 +61,13 @@ def _gzip_can_end(tail: bytes, size: int) -> bool:
     return int.from_bytes(tail[-4:], "little") <= 1032 * size
 
 
+def _bzip2_can_end(tail: bytes, size: int) -> bool:
+    """A stream ends with a mark of 48 bits, a sum of 32, and up to 7 bits to fill a byte. Hadoop's reader takes the
+    last whole stream for the end, and says nothing of what stands behind it."""
+    bits = int.from_bytes(tail, "big")
+    return any(bits >> (32 + filling) & 0xFFFF_FFFF_FFFF == _BZIP2_END for filling in range(8))
+
+
 def _skippable(head: bytes) -> str | None:
     """A zstd may hold frames to skip (RFC 8878, 3.1.2). The reader of ours takes none; of one further on it says so."""
     return "begins with a frame to skip, as pzstd writes it" if head[1:4] == b"\x2a\x4d\x18" else None
@@ -67,7 +75,7 @@ def _skippable(head: bytes) -> str | None:
 
 CODECS = (
     Codec("gzip", ".gz", "gzip", lambda: zlib.decompressobj(wbits=31), _gzip_can_end),
-    Codec("bzip2", ".bz2", "bzip2", bz2.BZ2Decompressor),
+    Codec("bzip2", ".bz2", "bzip2", bz2.BZ2Decompressor, _bzip2_can_end),
     Codec("zlib", ".deflate", None, zlib.decompressobj),
     Codec("zstd", ".zst", "zstd", unread=_skippable),
     Codec("Hadoop's lz4", ".lz4", None),
@@ -99,8 +107,9 @@ def opened(uri: str, head: bytes, tail: bytes, size: int) -> Opened | None:
     unread = codec.unread(head)
     if unread:
         raise InputError("GH2005", f"{uri} {unread}, which no run can read.", f"Pack it with {codec.name} itself.")
-    if not entire and not codec.can_end(tail, size):
-        raise InputError("GH2020", f"the last bytes of {uri} are not those of {codec.name}: it was cut off.", _DELIVER)
+    if not codec.can_end(tail, size):
+        why = "it was cut off, or more stands behind"
+        raise InputError("GH2020", f"the last bytes of {uri} are not those of {codec.name}: {why}.", _DELIVER)
     return None if codec.stream is None else _unpacked(uri, codec, codec.stream, head, entire)
 
 

@@ -19,6 +19,8 @@ _BLANKS = re.compile(r"[ \t\r\n]*")
 # Numbers stay text: Python refuses to read whole ones of many digits. Control characters are Spark's to refuse.
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str, strict=False)
 
+_Places = list[tuple[int, int]]
+
 
 class JsonDocument(Spec):
     """Where the records lie: ``$`` is an array of records, or one record; ``$.data.items`` an array within objects."""
@@ -31,20 +33,28 @@ class JsonDocument(Spec):
 
 
 def records_of(content: bytes, path: tuple[str, ...]) -> list[str]:
-    """The text of each record of a whole document in UTF-8.
-
-    Raises ValueError, with UNREADABLE at its head and no value in it, where it is no JSON, nested too deeply, or has
-    not exactly one array at ``path``.
+    """The text of each record of a whole document in UTF-8; raises what ``places_of`` raises.
 
     >>> records_of(b'{"of": 2, "items": [{"n": 1.10}, 7]}', ("items",))
     ['{"n": 1.10}', '7']
+    """
+    places = places_of(content, path)
+    text = content.decode("utf-8-sig")
+    return [text[start:end] for start, end in places]
+
+
+def places_of(content: bytes, path: tuple[str, ...]) -> list[tuple[int, int]]:
+    """Where each record of a whole document in UTF-8 begins and ends, in characters behind a byte order mark.
+
+    Raises ValueError, with UNREADABLE at its head and no value in it, where it is no JSON, nested too deeply, or has
+    not exactly one array at ``path``.
     """
     try:
         text = content.decode("utf-8-sig")
         start = _blanks(text, 0)
         found, end = _search(text, start, path)
         if not path and text[start] == "{":
-            found = [[text[start:end]]]
+            found = [[(start, end)]]
         if _blanks(text, end) != len(text):
             raise ValueError(f"more follows the document at character {end}")
     except json.JSONDecodeError as problem:
@@ -60,7 +70,7 @@ def records_of(content: bytes, path: tuple[str, ...]) -> list[str]:
     return found[0]
 
 
-def _search(text: str, at: int, path: tuple[str, ...]) -> tuple[list[list[str]], int]:
+def _search(text: str, at: int, path: tuple[str, ...]) -> tuple[list[_Places], int]:
     """The arrays at ``path`` within the value that begins at ``at``, and where that value ends."""
     begins = text[at : at + 1]
     if not path and begins == "[":
@@ -71,20 +81,20 @@ def _search(text: str, at: int, path: tuple[str, ...]) -> tuple[list[list[str]],
     return [], _end(text, at)
 
 
-def _array(text: str, at: int) -> tuple[list[str], int]:
-    elements: list[str] = []
+def _array(text: str, at: int) -> tuple[_Places, int]:
+    elements: _Places = []
     at = _blanks(text, at + 1)
     while text[at : at + 1] != "]":
         if elements:
             at = _blanks(text, _past(text, at, ","))
         end = _end(text, at)
-        elements.append(text[at:end])
+        elements.append((at, end))
         at = _blanks(text, end)
     return elements, at + 1
 
 
-def _object(text: str, at: int, path: tuple[str, ...]) -> tuple[list[list[str]], int]:
-    found: list[list[str]] = []
+def _object(text: str, at: int, path: tuple[str, ...]) -> tuple[list[_Places], int]:
+    found: list[_Places] = []
     first, at = True, _blanks(text, at + 1)
     while text[at : at + 1] != "}":
         if not first:

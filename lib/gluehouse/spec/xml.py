@@ -39,14 +39,20 @@ class XmlRecord(NamedTuple):
 
 
 def records_of(content: bytes, xml: Xml, wanted: Collection[str]) -> list[XmlRecord]:
-    """The records of a whole document, in their order.
+    """The records of a whole document, in their order; raises what ``placed_records_of`` raises.
+
+    >>> records_of(b'<all><town id="1"><name>Z&amp;</name></town></all>', Xml(record="town"), {"id", "name"})
+    [XmlRecord(values={'id': '1', 'name': 'Z&'}, text='<town id="1"><name>Z&amp;</name></town>', fits=True)]
+    """
+    return [record for _, record in placed_records_of(content, xml, wanted)]
+
+
+def placed_records_of(content: bytes, xml: Xml, wanted: Collection[str]) -> list[tuple[int, XmlRecord]]:
+    """The records of a whole document, in their order, each with the line where it begins.
 
     An empty element is empty text, one with ``xsi:nil="true"`` is not there. Raises ValueError, with UNREADABLE_XML at
     its head and no value in it, where the document is not well-formed, declares another encoding, has an entity of
     its own, is nested too deeply, or has elements and no record.
-
-    >>> records_of(b'<all><town id="1"><name>Z&amp;</name></town></all>', Xml(record="town"), {"id", "name"})
-    [XmlRecord(values={'id': '1', 'name': 'Z&'}, text='<town id="1"><name>Z&amp;</name></town>', fits=True)]
     """
     try:
         return _Reading(content, xml, frozenset(wanted)).records()
@@ -57,9 +63,11 @@ def records_of(content: bytes, xml: Xml, wanted: Collection[str]) -> list[XmlRec
 
 @dataclass
 class _Open:
-    """The record that is being read: ``inner`` is the child that is open, ``path`` how many elements are."""
+    """The record that is being read, which began at ``line``: ``inner`` is the child that is open, ``path`` how many
+    elements are."""
 
     start: int
+    line: int
     values: dict[str, str] = field(default_factory=dict)
     nil: set[str] = field(default_factory=set)
     fits: bool = True
@@ -79,7 +87,7 @@ class _Reading:
 
     def __init__(self, content: bytes, xml: Xml, wanted: frozenset[str]) -> None:
         self._content, self._xml, self._wanted = content, xml, wanted
-        self._found: list[XmlRecord] = []
+        self._found: list[tuple[int, XmlRecord]] = []
         self._record: _Open | None = None
         self._depth = 0
         self._elements = 0
@@ -93,7 +101,7 @@ class _Reading:
         parser.CharacterDataHandler = self._says
         parser.EndElementHandler = self._ends
 
-    def records(self) -> list[XmlRecord]:
+    def records(self) -> list[tuple[int, XmlRecord]]:
         self._parser.Parse(self._content, True)
         if self._elements > 1 and not self._found:
             # Under another name, or in other letters, all of a delivery would be no records.
@@ -117,7 +125,7 @@ class _Reading:
         record = self._record
         if record is None:
             if _local(name) == self._xml.record:
-                self._record = record = _Open(self._parser.CurrentByteIndex)
+                self._record = record = _Open(self._parser.CurrentByteIndex, self._parser.CurrentLineNumber)
                 for attribute, value in attributes.items():
                     if _local(attribute) in self._wanted and attribute != _NIL:
                         record.take(_local(attribute), value)
@@ -150,7 +158,7 @@ class _Reading:
         if record is None:
             return
         if record.depth == 0:
-            self._found.append(XmlRecord(record.values, self._text(record), record.fits))
+            self._found.append((record.line, XmlRecord(record.values, self._text(record), record.fits)))
             self._record = None
             return
         if record.depth == 1 and record.inner in self._wanted:

@@ -10,63 +10,68 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from gluehouse.frames.parse import MALFORMED
 from gluehouse.frames.rules import quoted
-from gluehouse.sources.formats.quotes import refuse_unclosed
-from gluehouse.sources.opened import Opened, as_path, text_reader
+from gluehouse.sources.formats.quotes import STRICT, any_misplaced, is_misplaced
+from gluehouse.sources.opened import LINE, Opened, as_path, read_lines, text_reader, without_losses
 from gluehouse.spec.contract import Column
 from gluehouse.spec.header import refuse_repeated
-from gluehouse.spec.source import FileSource
+from gluehouse.spec.source import CsvDialect, FileSource
+
+_ROW, _NUMBER = "_row", "_number"
 
 
 def read_csv(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> Opened:
     expected = {name for column in columns for name in column.names}
-    dialect = {
-        "sep": source.csv.delimiter,
-        "quote": source.csv.quote,
-        "escape": source.csv.quote,
-        "encoding": source.csv.encoding,
-        "multiLine": str(source.csv.multi_line).lower(),
-        "maxColumns": "20480",
-        "maxCharsPerColumn": "-1",
-    }
+    options = _options(source.csv)
     # Read as a row of data: from a header Spark would rename what stands twice.
-    first = text_reader(spark).options(header="false", **dialect).csv(as_path(uri)).head()
+    first = text_reader(spark).options(header="false", **options).csv(as_path(uri)).head()
     header = list(first) if first is not None else []
     refuse_repeated(uri, [name for name in header if name], expected)
-    refuse_unclosed(spark, uri, source.csv, len(header))
     # Columns that nobody asked for may have any name or none; they only must not shadow those of the contract.
     names = [name if name in expected else f"_unused_{place}" for place, name in enumerate(header)]
-    reader = (
-        text_reader(spark)
-        .schema(_text_columns(names))
-        .options(
-            **dialect,
-            header="true",
-            mode="PERMISSIVE",
-            columnNameOfCorruptRecord=MALFORMED,
-            # With pruning Spark parses only the columns asked for and no longer sees that a row is ragged.
-            columnPruning="false",
-            enforceSchema="true",
-            emptyValue="",
-        )
-    )
-    # What is cast does not take U+FFFD anyway.
-    texts = {name for column in columns if column.type == "string" for name in column.names}
+    schema = StructType([StructField(name, StringType()) for name in (*names, MALFORMED)])
+    if any_misplaced(spark, uri, source.csv, len(header)):
+        frame = _read_by_line(spark, uri, source.csv, schema)
+    else:
+        frame = text_reader(spark).schema(schema).options(header="true", **options).csv(as_path(uri))
     known = [name for name in names if name in expected]
-    frame = _without_lost_bytes(reader.csv(as_path(uri)), known, [name for name in known if name in texts])
-    return Opened(frame, {name or "": None for name in header})
+    # What is cast does not take U+FFFD or a line end anyway.
+    texts = {name for column in columns if column.type == "string" for name in column.names}
+    lost = [quoted(name).contains("\ufffd") for name in known if name in texts]
+    if source.csv.multi_line and names and names[-1] in texts:
+        # Spark takes the first line's end for every one's, and of CRLF would put the half into the last cell.
+        lost.append(quoted(names[-1]).endswith("\r"))
+    return Opened(without_losses(frame, known, lost), {name or "": None for name in header})
 
 
-def _without_lost_bytes(frame: DataFrame, names: Sequence[str], texts: Sequence[str]) -> DataFrame:
-    """Where bytes are no text in the agreed encoding Spark puts U+FFFD and says nothing: such a record is malformed.
+def _options(dialect: CsvDialect) -> dict[str, str]:
+    return {
+        "sep": dialect.delimiter,
+        "quote": dialect.quote,
+        "escape": dialect.quote,
+        "encoding": dialect.encoding,
+        "multiLine": str(dialect.multi_line).lower(),
+        "maxColumns": "20480",
+        "maxCharsPerColumn": "-1",
+        "mode": "PERMISSIVE",
+        "columnNameOfCorruptRecord": MALFORMED,
+        # With pruning Spark parses only the columns asked for and no longer sees that a row is ragged.
+        "columnPruning": "false",
+        "enforceSchema": "true",
+        "emptyValue": "",
+        **(STRICT if dialect.multi_line else {}),
+    }
 
-    Looked for in ``texts``; the record is told by its columns ``names``.
-    """
-    if not texts:
-        return frame
-    lost = F.coalesce(*(F.when(quoted(name).contains("\ufffd"), True) for name in texts))
-    told = F.when(lost, F.to_json(F.struct(*(quoted(name) for name in names))))
-    return frame.withColumn(MALFORMED, F.coalesce(quoted(MALFORMED), told))
 
-
-def _text_columns(names: Sequence[str]) -> StructType:
-    return StructType([StructField(name, StringType()) for name in (*names, MALFORMED)])
+def _read_by_line(spark: SparkSession, uri: str, dialect: CsvDialect, schema: StructType) -> DataFrame:
+    """As Spark's reader has it, but a line with a misplaced quote is malformed: its text is needed for that."""
+    lines = read_lines(spark, uri, dialect.encoding).where(F.col(LINE).rlike(r"[^\x00-\x20]"))
+    numbered = lines.withColumn(_NUMBER, F.monotonically_increasing_id())
+    header = numbered.head()
+    rows = numbered.where(F.col(_NUMBER) != (header[_NUMBER] if header else -1))
+    # A schema as text, in which a name may have any character.
+    named = ", ".join(f"`{name.replace('`', '``')}` string" for name in schema.names)
+    read = F.from_csv(F.col(LINE), named, _options(dialect))
+    taken = rows.select(LINE, read.alias(_ROW))
+    malformed = F.when(is_misplaced(F.col(LINE), dialect), F.col(LINE))
+    cells = (F.col(_ROW)[name].alias(name) for name in schema.names[:-1])
+    return taken.select(*cells, F.coalesce(malformed, F.col(_ROW)[MALFORMED]).alias(MALFORMED))

@@ -13,12 +13,15 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType, StringType, StructField, StructType
 
 from gluehouse.frames.parse import MALFORMED
+from gluehouse.sources.formats.json_flaws import goes_on, half_a_character, repeats_within, rounds_a_number
 from gluehouse.sources.opened import LINE, Opened, as_path, holds_lost_bytes, read_lines, several, text_reader
 from gluehouse.spec.contract import Column
 from gluehouse.spec.json_document import records_of
 from gluehouse.spec.source import FileSource
 
 _RECORD = "_record"
+# Quotes are those of RFC 8259 alone: what looks for names twice knows no others.
+_OPTIONS = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": MALFORMED, "allowSingleQuotes": "false"}
 
 
 def read_json_lines(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> Opened:
@@ -36,36 +39,29 @@ def read_json_document(spark: SparkSession, uri: str, source: FileSource, column
 
 def _opened(records: DataFrame, columns: Sequence[Column]) -> Opened:
     """``records``: ``value`` (string), the text of one record. One that is no object or more than one, whose bytes are
-    no text, or that names a field or a column twice has not the agreed shape: nobody can say which value is meant."""
+    no text, that names a field or a column twice, or that Spark would alter has not the agreed shape."""
     # Spark hands a number over as text only by way of a double; decimals are read as such, with all their digits.
     fields = [StructField(name, _widest(column)) for column in columns for name in column.names]
     schema = StructType([*fields, StructField(MALFORMED, StringType())])
-    read = F.from_json(LINE, schema, {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": MALFORMED})
+    read = F.from_json(LINE, schema, _OPTIONS)
     frame = records.select(LINE, read.alias(_RECORD))
     unfit = [
         _field(MALFORMED).isNotNull(),
         F.col(_RECORD).isNull(),
         holds_lost_bytes(F.col(LINE)),
-        _goes_on(),
+        goes_on(),
         _repeats_a_name(columns),
+        repeats_within(),
+        half_a_character(),
     ]
+    texts = [_field(name) for column in columns if column.type == "string" for name in column.names]
+    unfit += [rounds_a_number(texts)] if texts else []
     unfit += [several(map(_field, column.names)) for column in columns if column.aliases]
     bad = reduce(or_, (F.coalesce(one, F.lit(False)) for one in unfit))
     agreed = (F.coalesce(*map(_field, column.names)).alias(column.name) for column in columns)
     return Opened(
         frame.select(*agreed, F.when(bad, F.col(LINE)).alias(MALFORMED)), {column.name: None for column in columns}
     )
-
-
-def _goes_on() -> SparkColumn:
-    """Whether anything follows the object: Spark reads the first of a line's values, and leaves the rest unsaid.
-
-    Where no brace but the last one closes anything, nothing can; else the line is read once more, as members of a list.
-    """
-    text = F.btrim(F.col(LINE), F.lit(" \t\r\n"))
-    members = F.json_array_length(F.concat(F.lit("["), text, F.lit(", null]")))
-    closes_before = F.instr(text, "}") < F.length(text)
-    return ~text.endswith("}") | (closes_before & ~members.eqNullSafe(F.lit(2)))
 
 
 def _repeats_a_name(columns: Sequence[Column]) -> SparkColumn:
