@@ -89,3 +89,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Waits between retries are one 250th of the definition's."""
     with LocalAws(tmp_path_factory.mktemp("aws"), wait_scale=0.004) as aws:
         yield Stack(aws)
+
+
+@pytest.fixture
+def at_the_desk(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the command line is given to reach this deployment."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": stack.aws.endpoint,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }.items():
+        monkeypatch.setenv(name, value)

@@ -63,16 +63,8 @@ def test_an_aborted_execution_ends_its_glue_run_and_is_swept_once(stack: Stack) 
     assert stack.alerts(2) == []
 
 
-def test_a_failed_run_is_run_again_from_its_id_and_the_table_is_right(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in {
-        "AWS_ENDPOINT_URL": stack.aws.endpoint,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-    }.items():
-        monkeypatch.setenv(name, value)
+@pytest.mark.usefixtures("at_the_desk")
+def test_a_failed_run_is_run_again_from_its_id_and_the_table_is_right(stack: Stack) -> None:
     failed = next(row for row in stack.ledger(PIPELINE) if row["status"] == "FAILED")
     execution = stack.executions.follow(Execution(rerun(failed["run_id"], "ingest", "gluehouse-local")))
     assert execution.status == "SUCCEEDED", execution.error

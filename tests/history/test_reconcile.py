@@ -62,6 +62,27 @@ def test_a_change_set_that_breaks_an_invariant_is_refused_and_nothing_is_visible
     assert (read_history(spark, path).collect(), sorted((tmp_path / "t/_delta_log").glob("*.json"))) == before
 
 
+@pytest.mark.parametrize(("times", "planned"), [(0, 2), (2, 4)])
+def test_a_row_of_the_batch_that_does_not_reach_the_plan_once_is_refused(
+    spark: SparkSession, tmp_path: Path, times: int, planned: int
+) -> None:
+    path = str(tmp_path / "t")
+    apply_batch(spark, path, small_frame(spark, FIRST, SCHEMA), SPEC, "first")
+    with FileLock(tmp_path / "lock") as lock:
+        target = Target(spark, path, "second", lock, reconcile=True)
+        changes = plan(target.current(), small_frame(spark, [*NEXT, (None, "A", 5)], SCHEMA), SPEC)
+        assert changes.rows is not None
+        of_z = F.when(F.col("key.k") == "z", F.lit(times).cast("long")).otherwise(F.col("arrived"))
+        changes.rows = changes.rows.withColumn("arrived", of_z)
+        if not times:
+            changes.rows = changes.rows.where("key.k != 'z'")
+        with pytest.raises(QualityError, match="GH3002") as refused:
+            apply_changes(target, changes)
+    told = f"of 4 rows 1 were set aside, but of the 3 upserts left the change set was planned from {planned}."
+    assert told in refused.value.message
+    assert {row.k for row in read_history(spark, path).collect()} == {"x", "y"}
+
+
 def test_a_row_that_is_lost_after_it_was_counted_is_refused(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

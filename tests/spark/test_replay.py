@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,76 +13,22 @@ from pyspark.sql import SparkSession
 from gluehouse.aws.aside import AsideZone
 from gluehouse.history import FileLock
 from gluehouse.spec.lines import lines_of
-from gluehouse.spec.manifest import Manifest
-from gluehouse.spec.plan import ObjectRef, Replay, RunPlan, batch_id_of_replay
 from gluehouse.spec.rule_fingerprint import fingerprints
-from gluehouse.stages.context import StageContext
-from gluehouse.stages.runner import run_fused, run_stage
-from gluehouse_local.stage import local_environment
-from tests.spark.ports import CONTRACT as PORTS
-from tests.spark.ports import SPEC as RELEASES
-from tests.spark.ports import compiled, context_of, landed
+from gluehouse.stages.runner import run_stage
+from tests.spark.deliveries import BAD, FIRST, THIRD, Ports, fused
 
-CONTRACT: dict[str, Any] = {
-    **PORTS,
-    "columns": [*PORTS["columns"], {"name": "master", "type": "string", "pii": "direct"}],
-    "quarantine_limit": 0.7,
-}
-SPEC: dict[str, Any] = {**RELEASES, "quality": {}}
-FIRST = "code,master,depth\nRTM,Anna,24\nHAM,Bert,15.5\nANR,Cleo,17\n"
-BAD = "code,master,depth\nRTM,Anna,240\nHAM,Bert,deep\nANR,Cleo,18\n"
-THIRD = "code,master,depth\nRTM,Anna,24\nHAM,Bert,16\nANR,Cleo,19\n"
-Make = Callable[..., StageContext]
-
-
-def ref(path: Path) -> ObjectRef:
-    content = path.read_bytes()
-    return ObjectRef(uri=str(path), size=len(content), etag=hashlib.md5(content, usedforsecurity=False).hexdigest())
-
-
-class Ports:
-    """Deliveries into one folder of zones. ``top``: the most that the contract's rule allows."""
-
-    def __init__(self, spark: SparkSession, folder: Path, lock: FileLock) -> None:
-        self.spark, self.folder, self.lock = spark, folder, lock
-
-    def context(self, name: str, text: str | None = None, top: float = 100, **changes: Any) -> StageContext:
-        delivered = self.folder / "landing/ports" / name
-        if text is not None:
-            delivered = landed(self.folder, f"ports/{name}", text)
-        rules = [{"rule": "between", "column": "depth", "min": 0, "max": top}]
-        pipeline = compiled({**SPEC, **changes}, {**CONTRACT, "row_rules": rules})
-        return context_of(self.spark, self.folder, pipeline, delivered, self.lock)
-
-    def replay(self, name: str, corrected: str | None = None, top: float = 100, **fields: Any) -> StageContext:
-        context = self.context(name, top=top)
-        if corrected is not None:
-            file = self.folder / "quarantine/ports/corrected/fixed.csv"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(corrected)
-            fields["corrected"] = ref(file)
-        again = Replay(of=context.plan.batch_id, **fields)
-        changed = {
-            "replay": again,
-            "batch_id": batch_id_of_replay("ports", again, context.pipeline.hash),
-            "run_id": "r",
-        }
-        return replace(context, plan=RunPlan.model_validate({**context.plan.model_dump(), **changed}))
-
-    def table(self) -> list[tuple[Any, ...]]:
-        location = local_environment(self.folder).table_uri("curated", "ports")
-        rows = self.spark.read.format("delta").load(location).collect()
-        return sorted((row.code, row.depth, str(row.effective_from), str(row.effective_to)) for row in rows)
+Make = Callable[[str], Ports]
 
 
 @pytest.fixture
-def make(spark: SparkSession, tmp_path: Path) -> Iterator[Callable[[str], Ports]]:
+def make(spark: SparkSession, tmp_path: Path) -> Iterator[Make]:
     with FileLock(tmp_path / "ports.lock") as lock:
         yield lambda name: Ports(spark, tmp_path / name, lock)
 
 
-def fused(context: StageContext) -> Manifest:
-    return run_fused(context, lambda _manifest: None)
+def versions(ports: Ports) -> list[tuple[Any, ...]]:
+    rows = ports.spark.read.format("delta").load(ports.location()).collect()
+    return sorted((row.code, row.depth, str(row.effective_from), str(row.effective_to)) for row in rows)
 
 
 def three(ports: Ports, second: str) -> None:
@@ -93,7 +37,7 @@ def three(ports: Ports, second: str) -> None:
         assert fused(ports.context(name, text)).outcome == "passed"
 
 
-def test_a_row_in_quarantine_names_the_rule_as_it_was_and_shows_no_personal_data(make: Any) -> None:
+def test_a_row_in_quarantine_names_the_rule_as_it_was_and_shows_no_personal_data(make: Make) -> None:
     ports = make("t")
     context = ports.context("2024-02-01.csv", BAD)
     assert run_stage(context, "ingest", lambda _manifest: None).counts.quarantined == 2
@@ -114,34 +58,34 @@ def test_a_row_in_quarantine_names_the_rule_as_it_was_and_shows_no_personal_data
     }
 
 
-def test_corrected_rows_come_back_at_their_day_as_if_they_had_never_been_bad(make: Any) -> None:
+def test_corrected_rows_come_back_at_their_day_as_if_they_had_never_been_bad(make: Make) -> None:
     ports, as_if = make("t"), make("as_if")
     three(ports, BAD)
     three(as_if, BAD.replace("240", "24.5").replace("deep", "15"))
-    assert ports.table() != as_if.table()
+    assert versions(ports) != versions(as_if)
     manifest = fused(ports.replay("2024-02-01.csv", "depth,code,master\n24.5,RTM,Anna\n15,HAM,Bert\n"))
     assert (manifest.outcome, manifest.counts.rows_in, manifest.counts.quarantined) == ("passed", 3, 0)
     told = next(report for report in manifest.quality if report.rule == "replay")
     assert told.metrics == {"replaced": 2, "corrected": 2}
-    assert ports.table() == as_if.table()
+    assert versions(ports) == versions(as_if)
 
 
-def test_rows_that_a_mended_rule_accepts_come_back_and_the_others_stay(make: Any) -> None:
+def test_rows_that_a_mended_rule_accepts_come_back_and_the_others_stay(make: Make) -> None:
     ports, as_if = make("t"), make("as_if")
     three(ports, BAD)
     manifest = fused(ports.replay("2024-02-01.csv", top=300))
     assert (manifest.outcome, manifest.counts.good, manifest.counts.quarantined) == ("passed", 2, 1)
     three(as_if, BAD.replace("240", "24"))
 
-    assert ("RTM", 240.0, "2024-02-01", "2024-03-01") in ports.table()
-    assert [row for row in ports.table() if row[0] != "RTM"] == [row for row in as_if.table() if row[0] != "RTM"]
-    before = ports.table()
+    assert ("RTM", 240.0, "2024-02-01", "2024-03-01") in versions(ports)
+    assert [row for row in versions(ports) if row[0] != "RTM"] == [row for row in versions(as_if) if row[0] != "RTM"]
+    before = versions(ports)
     again = fused(ports.replay("2024-02-01.csv", top=300))
     assert again.tables[0].version_before == again.tables[0].version_after
-    assert ports.table() == before
+    assert versions(ports) == before
 
 
-def test_only_the_rows_of_one_rule_are_replaced_and_dropped_ones_are_counted(make: Any) -> None:
+def test_only_the_rows_of_one_rule_are_replaced_and_dropped_ones_are_counted(make: Make) -> None:
     ports = make("t")
     three(ports, BAD)
     fixed = "code,master,depth\nHAM,Bert,15\n"
@@ -154,7 +98,7 @@ def test_only_the_rows_of_one_rule_are_replaced_and_dropped_ones_are_counted(mak
 
 
 @pytest.mark.parametrize(("drop", "code"), [(2, None), (1, "GH2053"), (3, "GH2053")])
-def test_bad_rows_are_dropped_for_nothing_if_somebody_says_how_many(make: Any, drop: int, code: str | None) -> None:
+def test_bad_rows_are_dropped_for_nothing_if_somebody_says_how_many(make: Make, drop: int, code: str | None) -> None:
     ports = make("t")
     ports.context("2024-02-01.csv", BAD)
     manifest = run_stage(ports.replay("2024-02-01.csv", drop=drop), "ingest", lambda _manifest: None)
@@ -163,17 +107,19 @@ def test_bad_rows_are_dropped_for_nothing_if_somebody_says_how_many(make: Any, d
 
 
 @pytest.mark.parametrize("corrected", ["code,master,depth\nHAM,Bert,15\n", "code,master,depth\nA,,1\nB,,1\nC,,1\n"])
-def test_corrected_records_that_are_not_as_many_as_the_rows_they_replace_are_refused(make: Any, corrected: str) -> None:
+def test_corrected_records_that_are_not_as_many_as_the_rows_they_replace_are_refused(
+    make: Make, corrected: str
+) -> None:
     ports = make("t")
     three(ports, BAD)
-    before = ports.table()
+    before = versions(ports)
     manifest = fused(ports.replay("2024-02-01.csv", corrected))
     assert manifest.problem is not None
     assert manifest.problem.code == "GH2053"
-    assert ports.table() == before
+    assert versions(ports) == before
 
 
-def test_a_corrected_record_that_is_bad_itself_is_set_aside_with_its_own_object(make: Any) -> None:
+def test_a_corrected_record_that_is_bad_itself_is_set_aside_with_its_own_object(make: Make) -> None:
     ports = make("t")
     three(ports, BAD)
     context = ports.replay("2024-02-01.csv", "code,master,depth\nRTM,Anna,24.5\nHAM,Bert,shallow\n")
@@ -183,11 +129,11 @@ def test_a_corrected_record_that_is_bad_itself_is_set_aside_with_its_own_object(
     assert row.source_object.endswith("fixed.csv")
 
 
-def test_a_delivery_that_was_refused_whole_is_published_by_its_replay(make: Any) -> None:
+def test_a_delivery_that_was_refused_whole_is_published_by_its_replay(make: Make) -> None:
     ports, as_if = make("t"), make("as_if")
     worse = BAD.replace("ANR,Cleo,18", "ANR,Cleo,-1")
     assert fused(ports.context("2024-02-01.csv", worse)).outcome == "failed"
     good = "code,master,depth\nRTM,Anna,24\nHAM,Bert,15\nANR,Cleo,18\n"
     assert fused(ports.replay("2024-02-01.csv", good)).outcome == "passed"
     fused(as_if.context("2024-02-01.csv", good))
-    assert ports.table() == as_if.table()
+    assert versions(ports) == versions(as_if)

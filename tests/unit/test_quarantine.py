@@ -8,8 +8,10 @@ import io
 import json
 import zlib
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -20,11 +22,12 @@ from pyarrow import parquet
 
 from gluehouse.aws import storage, wiring
 from gluehouse.aws.aside import AsideZone
+from gluehouse.aws.replays import refuse_without_history
 from gluehouse.cli.main import commands
 from gluehouse.errors import ConfigError, InputError
 from gluehouse.spec.contract import Contract
 from gluehouse.spec.lines import lines_of
-from gluehouse.spec.pipeline import FileSource
+from gluehouse.spec.pipeline import CompiledPipeline, FileSource
 from gluehouse.spec.plan import Replay, RunPlan, batch_id_of_replay
 from gluehouse.spec.rule_fingerprint import fingerprints
 
@@ -364,7 +367,7 @@ def test_a_replay_looks_at_the_delivered_and_at_the_corrected_object(desk: Desk)
         desk.replay("run-5")
 
 
-def test_a_replay_needs_the_plan_of_the_first_batch_and_a_history(desk: Desk) -> None:
+def test_a_replay_needs_the_plan_of_the_first_batch(desk: Desk) -> None:
     with pytest.raises(InputError, match="GH2001: the replay is not complete or has wrong fields"):
         desk.replay(rule="x")
     with pytest.raises(InputError, match="GH2001"):
@@ -376,9 +379,18 @@ def test_a_replay_needs_the_plan_of_the_first_batch_and_a_history(desk: Desk) ->
         desk.replay("run-4", replay_of=second["batch_id"], plan_uri=second["plan_uri"])
     with pytest.raises(InputError, match=r"GH2050: .* is the plan of batch"):
         desk.replay("run-4", replay_of="b1")
+
+
+def test_a_replay_without_a_history_is_for_delta_tables_alone(desk: Desk) -> None:
     desk.stack.publish(airports={"history": None})
-    with pytest.raises(InputError, match="GH2051"):
-        desk.replay("run-5")
+    assert desk.replay()["action"] == "run"
+    pipeline = CompiledPipeline.model_validate_json(storage.read_text(desk.plan(desk.first).config_uri))
+    elsewhere = SimpleNamespace(target="elsewhere", table="a.b")
+    for history, refused in ((pipeline.spec.history, False), (None, True)):
+        spec = pipeline.spec.model_copy(update={"history": history, "publish": (elsewhere,)})
+        given = Replay(of="b1"), pipeline.model_copy(update={"spec": spec})
+        with pytest.raises(InputError, match=r"GH2051.* a\.b") if refused else nullcontext():
+            refuse_without_history(*given)
 
 
 def test_the_commands_find_upload_and_start_what_is_to_be_replayed(desk: Desk, tmp_path: Path) -> None:

@@ -40,11 +40,15 @@ def plan_of(request: ReplayRequest) -> RunPlan:
 
 
 def refuse_without_history(replay: Replay | None, pipeline: CompiledPipeline) -> None:
-    """Raises InputError GH2051: without a history nothing tells a row that is there already from one that is new."""
-    if replay is not None and pipeline.spec.history is None:
+    """Raises InputError GH2051: without a history only Delta's files tell what a batch has published there before."""
+    if replay is None or pipeline.spec.history is not None:
+        return
+    other = [target.table for target in pipeline.spec.publish if target.target != "delta"]
+    if other:
         raise InputError(
             "GH2051",
-            f"pipeline {pipeline.name} keeps no history, so a replay would publish its good rows a second time.",
+            f"pipeline {pipeline.name} keeps no history, so a replay would publish its good rows a second time to "
+            f"{', '.join(other)}.",
             "Deliver the corrected rows as an object of their own (mode: append), or the whole object again.",
         )
 

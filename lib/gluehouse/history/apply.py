@@ -18,7 +18,7 @@ from gluehouse.history.delta import MANY_BATCHES, OLD_TIMES, DeltaLocation, Tabl
 from gluehouse.history.events import undecided_rows
 from gluehouse.history.lock import LockPort, lock_of
 from gluehouse.history.memory import SUFFIX, Memory, app_id
-from gluehouse.history.reconcile import refuse_broken
+from gluehouse.history.reconcile import refuse_broken, refuse_unaccounted
 from gluehouse.history.result import HistoryResult, Snapshot
 from gluehouse.history.scope import Scope
 from gluehouse.history.session import options, quick
@@ -167,6 +167,9 @@ def _apply(target: Target, changes: ChangeSet) -> HistoryResult:
     rows, counts = _computed(target, changes, changes.rows)
     if target.reconcile:
         refuse_broken(rows, layout, counts)
+        # Of a snapshot the keys that it confirms are not planned, and a row that it repeats is one key.
+        if spec.deletes != "absence":
+            refuse_unaccounted(changes.parts, counts)
     undecided = _lasting(undecided_rows(changes.batch, rows, layout), scope) if counts["undecided"] else None
     found = replace(found, unchanged=scope.same + counts["confirmed"])
     found = _with_rejected(found, changes, undecided, counts["undecided"])

@@ -44,6 +44,7 @@ def plan_counts(layout: Layout) -> dict[str, Column]:
         "deleted": F.count(F.when(action == "delete", 1)),
         "closed": F.count(F.when(F.col("closes"), 1)),
         "remembered": F.count(F.when(F.col("remember") > 0, 1)),
+        "arrived": F.coalesce(F.sum("arrived"), F.lit(0)),
         "undecided": F.coalesce(F.sum(F.when(F.col("rejected"), F.col("arrived"))), F.lit(0)),
         "confirmed": F.count(F.when((F.col("arrived") > 0) & ~F.col("rejected") & action.isNull(), 1)),
         "accepted": F.count(F.when(F.col("from_batch"), 1)),

@@ -130,6 +130,20 @@ class DeltaLocation:
         rows = self.snapshot.allFiles().where(f"substring_index(path, '/', -1) IN ({listed})").collectAsList()
         return list(rows)
 
+    def files_tagged(self, tag: str, value: str) -> list[Any]:
+        """Delta's entries of the data files whose ``tag`` has this value, statistics included."""
+        every = self._listed()
+        if every is not None:
+            return [entry for entry in every if tag_of(entry, tag) == value]
+        return list(self.snapshot.allFiles().where(f"tags['{tag}'] = '{value}'").collectAsList())
+
+    def committed_at(self) -> dict[str, int | None]:
+        """When each transaction was last committed, by the clock of who did (milliseconds since 1970, UTC)."""
+        found = self.snapshot.setTransactions()
+        told = [found.apply(at) for at in range(int(found.size()))]
+        times = {str(one.appId()): one.lastUpdated() for one in told}
+        return {name: int(time.get()) if time.isDefined() else None for name, time in times.items()}
+
     def frame_of(self, files: Any) -> DataFrame:
         """The rows of some data files, a Scala sequence of Delta's entries, of the version that was looked at last."""
         return DataFrame(self.log.createDataFrame(self.snapshot, files, False, *self._nones(1)), self.spark)
@@ -183,6 +197,12 @@ class DeltaLocation:
     def _nones(self, count: int) -> list[Any]:
         none = java_class(self.spark, "scala.Option").empty()
         return [none] * count
+
+
+def tag_of(entry: Any, tag: str) -> str | None:
+    """What a data file is tagged with; Delta's entry of it."""
+    told = entry.tagsOrEmpty().get(tag)
+    return str(told.get()) if told.isDefined() else None
 
 
 def _statistics(entry: Any) -> str | None:

@@ -26,9 +26,9 @@ class Events(NamedTuple):
     """``judged``: a row for each of the batch's, with its ``rule`` (NULL: an event) and whether its key is ``legible``.
 
     ``rejected``: batch rows, then rule and reason. ``rejects``, ``illegible``, ``truncations``: how many rows are set
-    aside, how many of them without a legible key, and how many are truncates; ``rows``: how many there are in all;
-    ``first``: the earliest time of an event; ``low``, ``high``: the range of the keys' first column; all of these as
-    collected. All are None where the batch is not ``held``.
+    aside, how many of them without a legible key, and how many are truncates; ``deletes``: how many are deletes of one
+    key; ``rows``: how many there are in all; ``first``: the earliest time of an event; ``low``, ``high``: the range of
+    the keys' first column; all of these as collected. All are None where the batch is not ``held``.
     """
 
     judged: DataFrame
@@ -36,11 +36,19 @@ class Events(NamedTuple):
     rejects: int | None = None
     illegible: int | None = None
     truncations: int | None = None
+    deletes: int | None = None
     rows: int | None = None
     first: Any = None
     low: Any = None
     high: Any = None
     held: bool = False
+
+    @property
+    def upserts(self) -> int | None:
+        """How many rows are left as upserts of one key; None where the batch is not held."""
+        if self.rows is None:
+            return None
+        return self.rows - (self.rejects or 0) - (self.truncations or 0) - (self.deletes or 0)
 
     @property
     def accepted(self) -> DataFrame:
@@ -81,6 +89,7 @@ def split_events(batch: DataFrame, layout: Layout, late_before: Column | None, h
         rejects=F.count("rule"),
         illegible=F.count(F.when(refused & ~F.col("legible"), 1)),
         truncations=F.count(F.when(~refused & F.col("is_truncate"), 1)),
+        deletes=F.count(F.when(~refused & ~F.col("is_truncate") & F.col("is_delete"), 1)),
         rows=F.count(F.lit(1)),
         first=F.min(at),
         low=F.min(leading),

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -99,7 +99,7 @@ class FileCommit:
 
     def replace_all(self, rows: DataFrame) -> None:
         """Take all files away, and give the table the columns of ``rows``; before anything is written."""
-        self._actions += [entry.remove() for entry in self.table.every_file()]
+        self.remove(self.table.every_file())
         was, now = self._transaction.metadata(), self._schema(rows)
         if now != json.loads(str(was.schemaString())):
             self._transaction.updateMetadataForTableOverwrite(_described(was, now))
@@ -108,7 +108,7 @@ class FileCommit:
         """``places``: the file (URL) of each row that goes. The files, with what Delta knows of each."""
         going = {row["file"]: int(row["count"]) for row in places.groupBy("file").count().collect()}
         entries = {self._url(entry): entry for entry in self.table.files({url.rpartition("/")[2] for url in going})}
-        return [Touched(entries[url], url, _rows_of(entries[url]), count) for url, count in sorted(going.items())]
+        return [Touched(entries[url], url, rows_of(entries[url]), count) for url, count in sorted(going.items())]
 
     def mark(self, places: DataFrame, files: list[Touched]) -> None:
         """Mark rows as gone in their files' deletion vectors; a file of which none is left goes as a whole.
@@ -140,31 +140,42 @@ class FileCommit:
 
     def drop(self, files: list[Touched]) -> None:
         """Take files away as a whole."""
-        self._actions += [file.entry.remove() for file in files]
+        self.remove([file.entry for file in files])
+
+    def remove(self, entries: Sequence[Any]) -> None:
+        """The same by Delta's entries of the files."""
+        self._actions += [entry.remove() for entry in entries]
 
     def read(self, files: list[Touched]) -> DataFrame:
         """All rows of some files, with ``_metadata``."""
         return self.table.frame_of(self.table.seq([file.entry for file in files]))
 
-    def add(self, rows: DataFrame) -> None:
-        """Write rows, in the table's columns, to new files."""
+    def add(self, rows: DataFrame, tags: Mapping[str, str] | None = None) -> None:
+        """Write rows, in the table's columns, to new files. ``tags``: what the table's log shall say of each file for
+        as long as it is there, through checkpoints too; a rewritten file has none of them."""
         with options(self.spark, **_WRITING):
             written = self._transaction.writeFiles(rows._jdf)
         added = [written.apply(at) for at in range(int(written.size()))]
+        if tags:
+            added = [entry.copyWithTags(self._scala_map(dict(tags))) for entry in added]
         self._actions += added
         self.added += added
-        self._told = (sum(_rows_of(entry) for entry in added), 0, 0)
+        self._told = (sum(rows_of(entry) for entry in added), 0, 0)
 
     def expect(self, rows: int, where: str) -> None:
         """Hold the rows that Delta counted in the files written against those that there should be. No job is run; of
         a table whose statistics are switched off nothing is told. Raises QualityError GH3002."""
-        counted = [_rows_of(entry) for entry in self.added]
-        if all(one >= 0 for one in counted) and sum(counted) != rows:
+        counted = self.rows_added()
+        if counted is not None and counted != rows:
             raise QualityError(
                 "GH3002",
-                f"found {sum(counted)} rows in the files written for {where}, expected {rows}. Nothing was committed.",
+                f"found {counted} rows in the files written for {where}, expected {rows}. Nothing was committed.",
                 "Run the batch again; where that fails too, report a defect with the run's log.",
             )
+
+    def rows_added(self) -> int | None:
+        """The rows of the files written, as Delta counted them; None where its statistics are switched off."""
+        return total_rows(self.added)
 
     def partitioned_by(self) -> set[str]:
         """The partition columns that the table will have."""
@@ -181,10 +192,16 @@ class FileCommit:
         self._told = inserted, updated, deleted
 
     def commit(
-        self, check: Callable[[], None], transaction: str | None = None, number: int = 1, mode: str | None = None
+        self,
+        check: Callable[[], None],
+        transaction: str | None = None,
+        number: int = 1,
+        mode: str | None = None,
+        also: Sequence[str] = (),
     ) -> None:
         """Commit all of it, as the Delta transaction of that name and number; ``check`` speaks immediately before.
         ``mode``: Append or Overwrite, where the table's log shall tell of a write; else it tells of a MERGE.
+        ``also``: further names of the transaction, each with the same number.
 
         Raises TableLockLost GH6002 where another writer committed since ``before``.
         """
@@ -199,8 +216,8 @@ class FileCommit:
         actions = self._actions
         if transaction is not None:
             now = option.apply(int(time.time() * 1000))
-            named = self._class(DELTA + "actions.SetTransaction")(transaction, number, now)
-            actions = [*actions, named]
+            named = self._class(DELTA + "actions.SetTransaction")
+            actions = [*actions, *(named(name, number, now) for name in (transaction, *also))]
         sequence = self.table.seq(actions)
         self._transaction.registerSQLMetrics(self.spark._jsparkSession, self._metrics())
         check()
@@ -248,10 +265,16 @@ class FileCommit:
         return str(self._class("org.apache.spark.paths.SparkPath").fromPath(path).urlEncoded())
 
 
-def _rows_of(entry: Any) -> int:
+def rows_of(entry: Any) -> int:
     """How many rows of a file are still there; -1 where Delta has not counted them."""
     told = entry.numLogicalRecords()
     return int(told.get()) if told.isDefined() else -1
+
+
+def total_rows(entries: Sequence[Any]) -> int | None:
+    """How many rows of some files are still there; None where Delta has not counted those of each."""
+    counted = [rows_of(entry) for entry in entries]
+    return sum(counted) if all(one >= 0 for one in counted) else None
 
 
 def _described(was: Any, schema: dict[str, Any], partition_by: Any = None, properties: Any = None) -> Any:

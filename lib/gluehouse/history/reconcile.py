@@ -12,6 +12,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from gluehouse.errors import QualityError
+from gluehouse.history.events import Events
 from gluehouse.history.layout import Layout
 from gluehouse.history.versions import has_null
 
@@ -38,6 +39,21 @@ def refuse_broken(rows: DataFrame, layout: Layout, counts: Mapping[str, int]) ->
         raise QualityError(
             "GH3002",
             f"the change set is not what was planned: {'; '.join(told)}. Nothing was committed.",
+            "Run the batch again; where that fails too, report a defect with the run's log.",
+        )
+
+
+def refuse_unaccounted(parts: Events, counts: Mapping[str, int]) -> None:
+    """Raises QualityError GH3002 where a batch of changes has upserts that are neither set aside nor reached the plan,
+    or reached it more than once.
+
+    Both are counted where the rows are read and planned anyway; of a batch that is not held nothing is told.
+    """
+    if parts.upserts is not None and parts.upserts != counts["arrived"]:
+        raise QualityError(
+            "GH3002",
+            f"of {parts.rows} rows {parts.rejects} were set aside, but of the {parts.upserts} upserts left the "
+            f"change set was planned from {counts['arrived']}. Nothing was committed.",
             "Run the batch again; where that fails too, report a defect with the run's log.",
         )
 

@@ -15,6 +15,7 @@ from gluehouse.stages.context import StageContext
 from gluehouse.stages.judged import judged_by_the_gate
 from gluehouse.stages.report import Report
 from gluehouse.targets import delta
+from gluehouse.targets.delivery import Replayed
 from gluehouse.targets.reconcile import Judged
 
 
@@ -62,7 +63,9 @@ def _publish(
     location, lock = context.table_location(target.table), context.lock_for(target.table)
     history, batch_id = context.pipeline.spec.history, context.plan.batch_id
     if history is None:
-        published = delta.publish_plain(context.spark, target, location, processed, batch_id, lock, judged)
+        replay = context.plan.replay
+        replayed = Replayed(replay.of, context.plan.due_at) if replay else None
+        published = delta.publish_plain(context.spark, target, location, processed, batch_id, lock, judged, replayed)
     else:
         published = delta.publish_history(
             context.spark,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
 from gluehouse.history import LockPort, Snapshot, apply_batch
-from gluehouse.history.delta import DeltaLocation
+from gluehouse.history.delta import DeltaLocation, TableState
 from gluehouse.history.file_commit import FileCommit
 from gluehouse.spec.history import HistorySpec
 from gluehouse.spec.manifest import TableReport
 from gluehouse.spec.pipeline import DeltaTarget
+from gluehouse.targets.delivery import Delivery, Replayed, number_of
 from gluehouse.targets.reconcile import Judged, reconcile_files, reconcile_rows
 
 
@@ -78,28 +80,47 @@ def publish_plain(
     batch_id: str,
     lock: LockPort,
     judged: Judged | None = None,
+    replayed: Replayed | None = None,
 ) -> Published:
     """Replace or extend a table without history, in one commit of it; a batch that it already has changes nothing.
 
+    A replay that extends takes the place of the rows of the batch that it replays, in the same commit; one that
+    replaces is refused where another batch has done so since: InputError GH2054, GH2055.
     The files are written first, then held against what the gate ``judged``, and only then committed. Raises
     QualityError GH3002 where they differ: nothing is visible then.
     """
-    table = DeltaLocation(spark, location)
-    state, transaction = table.state(), f"{target.table}/{batch_id}"
+    table, delivery = DeltaLocation(spark, location), Delivery(target.table, batch_id, replayed)
+    state = table.state()
     report = TableReport(table=target.table, strategy=target.mode, version_before=state.version)
-    if transaction in state.transactions:
+    if delivery.transaction in state.transactions:
         return Published(report.model_copy(update={"version_after": state.version}))
     commit = FileCommit(table, state.version)
     if state.version is None or (commit.fits() and _has_its_form(table, target, batch)):
-        _write_files(commit, target, batch, state.version is None)
+        gone = _files_to_replace(table, target, delivery, state)
+        commit.remove(gone)
+        _write_files(commit, target, batch, delivery, state.version is None)
         reconcile_files(spark, commit, batch, target.table, judged)
-        commit.commit(lock.check, transaction, mode=target.mode.capitalize())
+        number, mode = number_of(commit.rows_added()), "Overwrite" if gone else target.mode.capitalize()
+        commit.commit(lock.check, delivery.transaction, number, mode, delivery.also)
+        report = report.model_copy(update={"strategy": "replay"}) if gone else report
+    elif replayed is not None:
+        raise delivery.cannot_tell("has features, partitions or columns that Delta's own writer must keep up")
     else:
         # Delta's own writer knows the features that such a commit would have to keep up: it is asked beforehand.
         reconcile_rows(batch, target.table, judged)
         lock.check()
-        _write_by_delta(target, location, batch, transaction)
+        _write_by_delta(target, location, batch, delivery.transaction)
     return Published(report.model_copy(update={"version_after": table.version()}))
+
+
+def _files_to_replace(table: DeltaLocation, target: DeltaTarget, delivery: Delivery, state: TableState) -> list[Any]:
+    """What a replay takes away of a table that is appended to. One that is replaced loses all of its files anyway."""
+    if delivery.replayed is None or state.version is None:
+        return []
+    if target.mode == "append":
+        return delivery.files_to_replace(table, state.transactions)
+    delivery.refuse_unless_shown(table, state.transactions)
+    return []
 
 
 def _has_its_form(table: DeltaLocation, target: DeltaTarget, batch: DataFrame) -> bool:
@@ -108,12 +129,12 @@ def _has_its_form(table: DeltaLocation, target: DeltaTarget, batch: DataFrame) -
     return table.partition_columns() == target.partition_by and (same or target.mode == "overwrite")
 
 
-def _write_files(commit: FileCommit, target: DeltaTarget, batch: DataFrame, new: bool) -> None:
+def _write_files(commit: FileCommit, target: DeltaTarget, batch: DataFrame, delivery: Delivery, new: bool) -> None:
     if new:
         commit.create(batch, target.partition_by)
     elif target.mode == "overwrite":
         commit.replace_all(batch)
-    commit.add(batch)
+    commit.add(batch, delivery.tags)
 
 
 def _write_by_delta(target: DeltaTarget, location: str, batch: DataFrame, transaction: str) -> None:
