@@ -166,7 +166,7 @@ def test_snowflake_puts_files_into_a_stage_of_its_session_and_copies_them_by_nam
         "PUT 'file:///tmp/t%27wo.parquet' @\"GLUEHOUSE_FILES\" AUTO_COMPRESS = FALSE OVERWRITE = TRUE",
         (
             'COPY INTO "GLUEHOUSE_STAGED" FROM @"GLUEHOUSE_FILES" '
-            "FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE) "
+            "FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE) "
             "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE ON_ERROR = ABORT_STATEMENT"
         ),
     ]

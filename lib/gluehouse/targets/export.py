@@ -14,6 +14,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from gluehouse.frames.rules import quoted
+from gluehouse.history.delta import OLD_TIMES
+from gluehouse.history.session import options
 from gluehouse.targets.columns import WENT, Column
 
 MANIFEST = "_manifest.json"
@@ -68,7 +70,8 @@ class Export:
 @contextmanager
 def export(rows: DataFrame, columns: tuple[Column, ...], uri: str) -> Iterator[Export]:
     """Write rows with the ``columns`` and ``WENT`` to a folder; it goes when the rows are loaded, or are not."""
-    rows.write.mode("overwrite").parquet(uri)
+    with options(rows.sparkSession, **OLD_TIMES):
+        rows.write.mode("overwrite").parquet(uri)
     try:
         yield Export(rows.sparkSession, uri, (*columns, Column(WENT, "boolean")))
     finally:

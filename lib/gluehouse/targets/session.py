@@ -98,10 +98,8 @@ class Session:
         except GluehouseError:
             raise
         except Exception as error:
-            told = _told(error, doing, self.target)
-        else:
-            return
-        raise told
+            # Not chained: a traceback would print the driver's text.
+            raise _told(error, doing, self.target) from None
 
 
 def _told(error: Exception, doing: str, target: WarehouseTarget) -> GluehouseError:

@@ -72,7 +72,7 @@ class Snowflake(Dialect):
     def copy(self) -> str:
         return (
             f"COPY INTO {self.quote(STAGED)} FROM @{self.quote(STAGE)} "
-            "FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE) "
+            "FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE) "
             "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE ON_ERROR = ABORT_STATEMENT"
         )
 

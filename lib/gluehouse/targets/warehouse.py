@@ -19,6 +19,8 @@ from pyspark.sql import functions as F
 from gluehouse.errors import TableLockLost
 from gluehouse.history import LockPort
 from gluehouse.history.delta import DeltaLocation
+from gluehouse.history.session import quick
+from gluehouse.history.small import SMALL_BYTES
 from gluehouse.spec.history import HistorySpec
 from gluehouse.spec.manifest import TableReport
 from gluehouse.spec.target import WarehouseTarget
@@ -77,10 +79,11 @@ def follow(
     It is loaded whole where it has no such table, or where the version that it shows cannot be read any more. Raises
     as ``publish_plain`` does, and GH3002 where an invariant of histories does not hold of the keys that changed.
     """
-    version, identity = table.version(), table.table_id()
+    state = table.state()
+    version, identity = state.version, table.table_id()
     assert version is not None, "the history of record is published before what follows it"
     columns = columns_of(table.schema(), target.name)
-    with Session(warehouse, target) as session:
+    with quick(table.spark, state.size <= SMALL_BYTES), Session(warehouse, target) as session:
         ledger = Ledger(session)
         told = ledger.shown(identity)
         shown = told if shape.types_there(session) else None
