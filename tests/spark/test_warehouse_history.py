@@ -69,7 +69,9 @@ class Pair:
         return True
 
     def ledger(self) -> list[tuple[Any, ...]]:
-        """Batches with their Delta version and the rows that came."""
+        """Batches with their Delta version and the rows that came; none where there is no ledger yet."""
+        if "gluehouse_batches" not in self.server.tables():
+            return []
         found = self.server.rows("batch_id", "delta_version", "rows", table="curated.gluehouse_batches")
         return [row for row in found if row[0]]
 
@@ -164,7 +166,7 @@ class Broken:
         self.connection.close()
 
 
-@pytest.mark.parametrize("at", ["CREATE TEMPORARY", "DELETE FROM", "INSERT INTO", "COMMIT"])
+@pytest.mark.parametrize("at", ["DELETE FROM", "COMMIT"])
 def test_a_crash_before_the_commit_leaves_the_warehouse_as_it_was_and_the_rerun_repairs_it(
     pair: Pair, server: Server, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,25 +274,24 @@ def test_rows_that_others_changed_are_found_and_nothing_is_committed(pair: Pair,
     assert [batch for batch, *_ in pair.ledger()] == ["b1"]
 
 
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ("{to} = NULL, {current} = TRUE", "1 versions overlapping"),
-        ("{to} = {start}", "1 versions inverted"),
-        ("{current} = TRUE", "1 versions with a wrong is_current"),
-    ],
-)
-def test_a_key_whose_versions_break_an_invariant_is_refused(pair: Pair, server: Server, change: str, told: str) -> None:
-    quote = server.dialect.quote
-    names = {"to": quote("effective_to"), "start": quote("effective_from"), "current": quote("is_current")}
+def test_keys_whose_versions_break_an_invariant_are_refused(pair: Pair, server: Server) -> None:
+    home, quote = server.dialect.table("curated.ports"), server.dialect.quote
+    to, start, current = quote("effective_to"), quote("effective_from"), quote("is_current")
     pair.apply("b1", event("RTM", 24, 1), event("RTM", 25, 5))
     pair.follow("b1")
     pair.apply("b2", event("RTM", 26, 9))
-    home = server.dialect.table("curated.ports")
-    server.run(f"UPDATE {home} SET {change.format(**names)} WHERE {names['start']} = '2024-01-01'")
-    with pytest.raises(QualityError, match=f"GH3002: .*{told}"):
-        pair.follow("b2")
+    for change, told in (
+        (f"{to} = NULL, {current} = TRUE", "1 versions overlapping"),
+        (f"{to} = {start}, {current} = FALSE", "1 versions inverted"),
+        (f"{to} = '2024-01-05', {current} = TRUE", "1 versions with a wrong is_current"),
+    ):
+        server.run(f"UPDATE {home} SET {change} WHERE {start} = '2024-01-01'")
+        with pytest.raises(QualityError, match=f"GH3002: .*{told}"):
+            pair.follow("b2")
     assert [batch for batch, *_ in pair.ledger()] == ["b1"]
+    server.run(f"UPDATE {home} SET {current} = FALSE WHERE {start} = '2024-01-01'")
+    pair.follow("b2")
+    assert pair.agree()
 
 
 def test_the_sums_of_what_came_are_those_that_spark_sent(pair: Pair, server: Server) -> None:
