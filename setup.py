@@ -31,6 +31,8 @@ setup(
     extras_require={
         "cli": ["click==8.5.1", "PyYAML==6.0.3", "boto3>=1.40.61"],
         "spark": ["pyspark==3.5.6"],
+        "redshift": ["redshift-connector==2.1.11"],
+        "snowflake": ["snowflake-connector-python==4.8.0"],
         "dev": ["hypothesis", "import-linter", "mypy", "pytest", "ruff"],
     },
     entry_points={"console_scripts": ["gluehouse = gluehouse.cli.main:main"]},

@@ -28,7 +28,7 @@ LAPTOP_ONLY = "gluehouse_local"
 # CloudFormation reads both from the release: inline, a template may have 51,200 bytes and no file beside it.
 STACK = ("deploy/template.yaml", "statemachines/pipeline.asl.json")
 KEEP = 3
-_WHEELS = (".wheels.txt", ".lambda-control.txt", ".lambda-transform.txt")
+_WHEELS = (".wheels.txt", ".warehouses.txt", ".lambda-control.txt", ".lambda-transform.txt")
 # Of a Lambda's modules only what it imports: a cold start loads less, and unpacked they must stay under 250 MB.
 _NOT_IN_LAMBDA = re.compile(
     r"^pyarrow/(tests|include|src)/|^pyarrow/(libarrow_|libarrow_python_|_)flight\b|\.(pxd|pyx|pxi|h|cc|c)$"
@@ -122,11 +122,13 @@ def _fill(at: Checkout, folder: Path, tags: tuple[str, ...], progress: Progress)
 
 
 def _gluewheels(at: Checkout, folder: Path, wheel: Path, fetched: Mapping[str, Path]) -> None:
-    """The zip for `--additional-python-modules`: our wheel, what it needs beyond Glue's modules, and their pins."""
-    pins = modules(at.pins(".wheels.txt"))
-    content = {f"wheels/{one.name}": one.read_bytes() for one in (wheel, *(fetched[pin] for pin in pins))}
-    listed = "\n".join([f"gluehouse=={version(at.root)}", *pins]) + "\n"
-    write_zip(folder / "wheels" / "gluehouse.gluewheels.zip", {**content, "wheels/requirements.txt": listed.encode()})
+    """The zips for `--additional-python-modules`: our wheel, what it needs beyond Glue's modules, and their pins; the
+    second one with the drivers of warehouses too, which are four times the rest. A job names one of them."""
+    own = modules(at.pins(".wheels.txt"))
+    for name, pins in (("gluehouse", own), ("warehouses", [*own, *modules(at.pins(".warehouses.txt"))])):
+        content = {f"wheels/{one.name}": one.read_bytes() for one in (wheel, *(fetched[pin] for pin in pins))}
+        content["wheels/requirements.txt"] = ("\n".join([f"gluehouse=={version(at.root)}", *pins]) + "\n").encode()
+        write_zip(folder / "wheels" / f"{name}.gluewheels.zip", content)
 
 
 def _lambda_zip(at: Checkout, folder: Path, kind: str, wheel: Path, fetched: Mapping[str, Path]) -> None:

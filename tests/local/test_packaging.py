@@ -50,6 +50,7 @@ def a_checkout(root: Path, registry: Path) -> Path:
     requirements = root / "requirements"
     requirements.mkdir()
     (requirements / "glue-5.1.wheels.txt").write_text("rules==1.0\n")
+    (requirements / "glue-5.1.warehouses.txt").write_text("drivers==1.0\n")
     (requirements / "glue-5.1.lambda-control.txt").write_text("models==1.0\n")
     (requirements / "glue-5.1.lambda-transform.txt").write_text("models==1.0\npyarrow==1.0\n")
     (requirements / "glue-5.1.jars").write_text(f"[base]\norg.example:spark:1\n[extra]\n{JAR}\n")
@@ -57,6 +58,7 @@ def a_checkout(root: Path, registry: Path) -> Path:
     (at.jars / "extra").mkdir(parents=True)
     (at.jars / "extra" / "rules-1.0.jar").write_bytes(b"jar")
     a_wheel(registry, "rules")
+    a_wheel(registry, "drivers")
     a_wheel(registry, "models", {"models/__init__.py": b""})
     arrow = {"pyarrow/__init__.py": b"", "pyarrow/tests/big.py": b"x", "pyarrow/include/a.h": b"x"}
     a_wheel(registry, "pyarrow", {**arrow, "pyarrow/libarrow_flight.so.1": b"x", "pyarrow/libarrow.so.1": b"x"})
@@ -95,6 +97,7 @@ def test_a_release_holds_what_the_code_bucket_gets(release: Release) -> None:
         "lambda/transform.zip",
         "statemachines/pipeline.asl.json",
         "wheels/gluehouse.gluewheels.zip",
+        "wheels/warehouses.gluewheels.zip",
     )
     assert all((release.folder / file).is_file() for file in release.files)
 
@@ -107,6 +110,12 @@ def test_the_gluewheels_zip_holds_our_wheel_its_modules_and_their_pins(release: 
         "wheels/rules-1.0-py3-none-any.whl",
     ]
     assert content["wheels/requirements.txt"] == b"gluehouse==3.2.1\nrules==1.0\n"
+
+
+def test_the_warehouses_zip_has_the_drivers_beside_all_of_the_other(release: Release) -> None:
+    one, other = (dict(read_zip(release.folder / f"wheels/{n}.gluewheels.zip")) for n in ("gluehouse", "warehouses"))
+    assert sorted(set(other) - set(one)) == ["wheels/drivers-1.0-py3-none-any.whl"]
+    assert other["wheels/requirements.txt"] == one["wheels/requirements.txt"] + b"drivers==1.0\n"
 
 
 def test_our_wheel_has_the_library_and_the_example_but_not_the_laptops_aws(release: Release) -> None:

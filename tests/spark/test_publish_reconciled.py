@@ -14,7 +14,7 @@ from gluehouse.errors import QualityError
 from gluehouse.history import FileLock, LockPort
 from gluehouse.quality.reconcile import sum_of
 from gluehouse.spec.history import HistorySpec
-from gluehouse.spec.pipeline import DeltaTarget
+from gluehouse.spec.target import DeltaTarget
 from gluehouse.targets.delta import Published, publish_history, publish_plain
 from gluehouse.targets.reconcile import Judged
 

@@ -81,7 +81,10 @@ def test_a_job_names_what_packaging_builds_and_leaves_retrying_to_the_definition
     job = JOBS[name]
     arguments = job["DefaultArguments"]
     release = "s3://${CodeBucket}/releases/${Release}"
-    assert arguments["--additional-python-modules"]["Fn::Sub"] == f"{release}/wheels/gluehouse.gluewheels.zip"
+    condition, *zips = arguments["--additional-python-modules"]["Fn::If"]
+    assert condition == "HasWarehouses"
+    names = ("warehouses", "gluehouse")
+    assert zips == [{"Fn::Sub": f"{release}/wheels/{name}.gluewheels.zip"} for name in names]
     assert arguments["--python-modules-installer-option"] == "--no-index"
     assert arguments["--datalake-formats"] == "delta"
     assert arguments["--environment"] == {"Fn::GetAtt": ["EnvironmentDocument", "Value"]}
@@ -142,7 +145,8 @@ def test_no_role_may_do_everything_or_touch_everything() -> None:
         assert not [action for action in actions if action.endswith("*")], name
         if statement["Resource"] == "*":
             # What AWS itself gives no narrower resource for.
-            assert {action.split(":")[0] for action in actions} <= {"logs", "xray", "cloudwatch"}, name
+            services = {action.split(":")[0] for action in actions if not action.startswith("ec2:Describe")}
+            assert services <= {"logs", "xray", "cloudwatch"}, name
 
 
 def test_the_state_machine_reads_manifests_and_no_data() -> None:
@@ -159,9 +163,14 @@ def test_only_publishing_writes_to_the_curated_zone() -> None:
     assert writers == {"PublishRole", "RunPipelineRole"}
 
 
-def test_only_the_jobs_that_ingest_read_a_secret_and_only_the_salt() -> None:
+def test_only_the_jobs_that_ingest_read_the_salt_and_only_those_that_publish_the_connections() -> None:
     reads = {name: s["Resource"] for name, s in statements() if "secretsmanager" in json.dumps(s["Action"])}
-    assert reads == {name: {"Ref": "PiiSalt"} for name in ("IngestValidateRole", "RunPipelineRole")}
+    salt_readers = {name: {"Ref": "PiiSalt"} for name in ("IngestValidateRole", "RunPipelineRole")}
+    assert reads == {**salt_readers, "ReachWarehouses": {"Ref": "WarehouseSecretArns"}}
+    for policy, condition in (("ReachWarehouses", "HasWarehouses"), ("JoinNetwork", "HasWarehouseConnection")):
+        wanted = {"Fn::If": [condition, {"Ref": policy}, {"Ref": "AWS::NoValue"}]}
+        having = {name for name, role in ROLES.items() if wanted in role.get("ManagedPolicyArns", ())}
+        assert (having, RESOURCES[policy]["Condition"]) == ({"PublishRole", "RunPipelineRole"}, condition)
     salt = RESOURCES["PiiSalt"]
     assert (salt["DeletionPolicy"], salt["Properties"]["KmsKeyId"]) == ("Retain", {"Fn::GetAtt": ["Key", "Arn"]})
 
@@ -176,6 +185,17 @@ def test_only_the_jobs_that_judge_publish_to_glue_data_quality_and_may_do_nothin
     (found,) = asked
     assert found[:2] == ("JudgeByGlueDataQuality", ["glue:PublishDataQuality", "glue:GetDataQualityResult"])
     assert found[2].endswith(":${AWS::AccountId}:dataQualityRuleset/*")
+
+
+def test_only_the_jobs_that_publish_are_in_the_warehouses_network_and_only_if_there_is_one() -> None:
+    connected = {name: job["Connections"]["Fn::If"] for name, job in JOBS.items() if "Connections" in job}
+    assert set(connected) == {"PublishJob", "RunPipelineJob"}
+    assert {told[0] for told in connected.values()} == {"HasWarehouseConnection"}
+
+
+def test_redshift_copies_from_the_folder_of_exports_alone() -> None:
+    reads = [s["Resource"] for name, s in statements() if name == "RedshiftCopyRole" and s["Action"] == "s3:GetObject"]
+    assert reads == [{"Fn::Sub": "${WorkBucket.Arn}/processed/_exports/*"}]
 
 
 def test_the_salt_that_the_environment_names_can_be_read(stack: Any) -> None:

@@ -25,6 +25,7 @@ from gluehouse.aws.landing import Landing
 from gluehouse.aws.metrics import MetricsFolder
 from gluehouse.aws.run_locks import held_locks
 from gluehouse.aws.secrets import read_salt
+from gluehouse.aws.warehouses import warehouse_of
 from gluehouse.errors import ConfigError, GluehouseError, InfrastructureError, Unexpected
 from gluehouse.spec.environment import Environment
 from gluehouse.spec.manifest import Manifest, Stage
@@ -99,6 +100,7 @@ def _run(stage: Stage, given: dict[str, str]) -> None:
             metrics=MetricsFolder(environment.metrics, plan.pipeline),
             salt=partial(read_salt, environment.salt_secret),
             data_quality=judge,
+            warehouses=warehouse_of,
             verdict=lambda: _verdict(environment.manifest_uri(plan.pipeline, plan.run_id, "validate")),
         )
 

@@ -144,9 +144,15 @@ class DeltaLocation:
         times = {str(one.appId()): one.lastUpdated() for one in told}
         return {name: int(time.get()) if time.isDefined() else None for name, time in times.items()}
 
-    def frame_of(self, files: Any) -> DataFrame:
-        """The rows of some data files, a Scala sequence of Delta's entries, of the version that was looked at last."""
-        return DataFrame(self.log.createDataFrame(self.snapshot, files, False, *self._nones(1)), self.spark)
+    def frame_of(self, files: Any, snapshot: Any = None) -> DataFrame:
+        """The rows of some data files, a Scala sequence of Delta's entries, of the version that was looked at last, or
+        of a ``snapshot``."""
+        of = self.snapshot if snapshot is None else snapshot
+        return DataFrame(self.log.createDataFrame(of, files, False, *self._nones(1)), self.spark)
+
+    def snapshot_at(self, version: int) -> Any:
+        """Delta's snapshot of an earlier version; raises what Delta raises where its log does not tell it any more."""
+        return self.log.getSnapshotAt(version, *self._nones(2))
 
     def data_files(self) -> DataFrame:
         """``size``, ``partitionValues`` (map) and ``stats`` (JSON) of each data file, as the log tells them."""

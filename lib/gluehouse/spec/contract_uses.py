@@ -101,9 +101,12 @@ def _as_output(column: str, consumer: Consumer) -> Iterator[Use]:
     for name, text in consumer.audits.items():
         if names_column(text, column):
             yield Use(column=column, kind="sql", where=f"sql/{spec.pipeline}/audits/{name}")
-    for target in spec.publish:
+    for target in spec.delta_targets:
         if column in target.partition_by:
-            yield Use(column=column, kind="partition", where=f"{file}: publish {target.table} partition_by")
+            yield Use(column=column, kind="partition", where=f"{file}: publish {target.name} partition_by")
+    for other in spec.warehouse_targets:
+        if column in other.key_columns:
+            yield Use(column=column, kind="partition", where=f"{file}: publish {other.name} distkey, sortkey")
 
 
 def _in_history(column: str, consumer: Consumer) -> Iterator[Use]:

@@ -69,6 +69,10 @@ class Environment(BaseModel):
     def processed_uri(self, pipeline: str, batch_id: str) -> str:
         return f"{self.processed}/{pipeline}/{batch_id}"
 
+    def export_uri(self, pipeline: str, batch_id: str, table: str) -> str:
+        """Where rows lie on their way to a warehouse's table; no pipeline's name begins with ``_``."""
+        return f"{self.processed}/_exports/{pipeline}/{batch_id}/{table.replace(':', '-')}"
+
     def quarantine_uri(self, pipeline: str, stage: str, batch_id: str) -> str:
         return f"{self.quarantine}/{pipeline}/stage={stage}/batch_id={batch_id}"
 

@@ -40,7 +40,11 @@ class Counts(_Part):
 
 
 class TableReport(_Part):
-    """What publishing did to one table; versions are the table format's commit numbers, counts are rows."""
+    """What publishing did to one table; versions are the table format's commit numbers, counts are rows.
+
+    Of a warehouse's table the versions are those of the Delta table that it shows; ``rows_came`` and ``rows_went`` are
+    told of warehouses alone.
+    """
 
     table: str
     strategy: str
@@ -51,6 +55,8 @@ class TableReport(_Part):
     updated: int = 0
     unchanged: int = 0
     rejected: int = 0
+    rows_came: int = 0
+    rows_went: int = 0
 
 
 class RuleReport(_Part):

@@ -21,7 +21,8 @@ from gluehouse.spec.model import Spec
 from gluehouse.spec.plan import Engine, Execution
 from gluehouse.spec.protect import Mask
 from gluehouse.spec.source import FileSource
-from gluehouse.spec.types import TABLE_NAME
+from gluehouse.spec.target import DeltaTarget, Target, WarehouseTarget
+from gluehouse.spec.warehouse import unfit_for_warehouses
 
 BUILT_IN_TRANSFORMS = {
     "dimension_key": "gluehouse.history.dimension:dimension_key_step",
@@ -118,20 +119,6 @@ class Quality(Spec):
         return self
 
 
-class DeltaTarget(Spec):
-    """A Delta table of the curated zone. Without `history` it is replaced by, or appended with, each batch."""
-
-    target: Literal["delta"]
-    table: str = Field(pattern=TABLE_NAME, description="database.table")
-    mode: Literal["overwrite", "append"] = "overwrite"
-    partition_by: tuple[str, ...] = ()
-    tags: dict[str, str] = Field(default_factory=dict)
-    encryption: Literal["sse-kms"] = Field(
-        default="sse-kms",
-        description="Every bucket of the template encrypts with the environment's key; said here for readers",
-    )
-
-
 class Notify(Spec):
     on: tuple[Literal["success", "failure"], ...] = ("success", "failure")
 
@@ -157,7 +144,7 @@ class PipelineSpec(Spec):
     process: Process
     history: HistorySpec | None = None
     quality: Quality = Quality()
-    publish: tuple[DeltaTarget, ...] = Field(min_length=1)
+    publish: tuple[Target, ...] = Field(min_length=1)
     notify: Notify = Notify()
     schedule: str | None = Field(
         default=None, pattern=r"^(cron|rate|at)\(.+\)$", description="EventBridge Scheduler expression, UTC"
@@ -174,18 +161,42 @@ class PipelineSpec(Spec):
             raise ValueError(
                 "history.deletes: absence needs source.mode: snapshot; a change that is absent deletes nothing"
             )
-        for target in self.publish if self.history else ():
-            if target.mode != "overwrite" or target.partition_by:
-                raise ValueError(f"{target.table} is a history table: it takes no mode and no partition_by of its own")
-        tables = [target.table for target in self.publish]
+        if self.history:
+            self._targets_keep_a_history()
+        tables = [target.name for target in self.publish]
         if len(set(tables)) != len(tables):
             raise ValueError(f"publish names a table twice: {sorted(tables)}")
         return self
 
+    def _targets_keep_a_history(self) -> None:
+        of_record = False
+        for target in self.publish:
+            if target.mode != "overwrite" or (isinstance(target, DeltaTarget) and target.partition_by):
+                raise ValueError(f"{target.name} is a history table: it takes no mode and no partition_by of its own")
+            of_record = of_record or isinstance(target, DeltaTarget)
+            if not of_record:
+                raise ValueError(
+                    f"{target.name} follows the history of a Delta table, and none is listed before it; "
+                    "write a `target: delta` above it"
+                )
+
     @property
     def tables(self) -> tuple[str, ...]:
         """The tables written, in the order in which their locks are taken."""
-        return tuple(sorted(target.table for target in self.publish))
+        return tuple(sorted(target.name for target in self.publish))
+
+    @property
+    def delta_targets(self) -> tuple[DeltaTarget, ...]:
+        return tuple(target for target in self.publish if isinstance(target, DeltaTarget))
+
+    @property
+    def warehouse_targets(self) -> tuple[WarehouseTarget, ...]:
+        return tuple(target for target in self.publish if not isinstance(target, DeltaTarget))
+
+    def history_of_record(self, target: WarehouseTarget) -> DeltaTarget:
+        """The Delta table that a warehouse's history follows: the nearest one listed before it."""
+        before = self.publish[: self.publish.index(target)]
+        return next(one for one in reversed(before) if isinstance(one, DeltaTarget))
 
 
 class CompiledPipeline(Spec):
@@ -204,7 +215,7 @@ class CompiledPipeline(Spec):
         for column in self.spec.source.key_columns:
             if column not in self.contract.column_names:
                 raise ValueError(f"columns_from_key gives '{column}', which contract {self.contract.contract} lacks")
-        partitions = tuple(name for target in self.spec.publish for name in target.partition_by)
+        partitions = tuple(name for target in self.spec.delta_targets for name in target.partition_by)
         for name in partitions:
             if name not in self.output_contract.column_names:
                 raise ValueError(f"partition_by names {name}, which {self.output_contract.contract} lacks")
@@ -216,6 +227,13 @@ class CompiledPipeline(Spec):
         if lost:
             had = list(self.output_contract.column_names)
             raise ValueError(f"history needs {lost}, but {self.output_contract.contract} has {had}")
+        return self
+
+    @model_validator(mode="after")
+    def _warehouses_can_hold_it(self) -> CompiledPipeline:
+        found = list(unfit_for_warehouses(self.spec.warehouse_targets, self.output_contract, self.spec.history))
+        if found:
+            raise ValueError("; ".join(found))
         return self
 
     @model_validator(mode="after")

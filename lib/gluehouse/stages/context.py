@@ -10,6 +10,7 @@ from typing import Protocol
 from pydantic import SecretBytes
 from pyspark.sql import DataFrame, SparkSession
 
+from gluehouse.errors import ConfigError
 from gluehouse.history import LockPort
 from gluehouse.quality.service import Service
 from gluehouse.spec.environment import Environment
@@ -17,6 +18,8 @@ from gluehouse.spec.manifest import Manifest
 from gluehouse.spec.metrics import RunMetrics
 from gluehouse.spec.pipeline import CompiledPipeline
 from gluehouse.spec.plan import ObjectRef, RunPlan
+from gluehouse.spec.target import WarehouseTarget
+from gluehouse.targets.session import Warehouse
 
 
 class Catalog(Protocol):
@@ -47,7 +50,7 @@ class StageContext:
     ``metrics`` remembers what runs measured (None: nothing is remembered); ``salt`` reads the secret of hashes and
     tokens, and is called only where a contract has some; ``verdict`` answers the manifest of the
     run's stage 3 (None: there is none, where a stage is debugged alone); ``data_quality`` evaluates rules by Glue Data
-    Quality, where the pipeline asks for it."""
+    Quality, where the pipeline asks for it; ``warehouses`` answers how the warehouse of a target is reached."""
 
     spark: SparkSession
     plan: RunPlan
@@ -62,6 +65,16 @@ class StageContext:
     salt: Callable[[], SecretBytes] | None = None
     verdict: Callable[[], Manifest | None] | None = None
     data_quality: Service | None = None
+    warehouses: Callable[[WarehouseTarget], Warehouse] | None = None
 
     def table_location(self, table: str) -> str:
         return self.environment.table_uri(*table.split("."))
+
+    def warehouse_of(self, target: WarehouseTarget) -> Warehouse:
+        """Raises ConfigError GH1112 where the stage was given no way to reach one, and GH1110 and GH1111 where the
+        target's secret or the driver is at fault."""
+        if self.warehouses is None:
+            raise ConfigError(
+                "GH1112", f"{target.name} is to be written, but nothing here reaches a warehouse.", "Run the Glue job."
+            )
+        return self.warehouses(target)

@@ -8,14 +8,16 @@ from pyspark.sql import functions as F
 from gluehouse.errors import DataError
 from gluehouse.frames.parse import VIOLATIONS
 from gluehouse.history import Snapshot
+from gluehouse.history.delta import DeltaLocation
 from gluehouse.spec.manifest import Counts, RuleReport
-from gluehouse.spec.pipeline import DeltaTarget
+from gluehouse.spec.target import DeltaTarget, Target
 from gluehouse.stages import zones
 from gluehouse.stages.context import StageContext
 from gluehouse.stages.judged import judged_by_the_gate
 from gluehouse.stages.report import Report
-from gluehouse.targets import delta
+from gluehouse.targets import delta, warehouse
 from gluehouse.targets.delivery import Replayed
+from gluehouse.targets.published import Published
 from gluehouse.targets.reconcile import Judged
 
 
@@ -28,7 +30,7 @@ def run(context: StageContext) -> Report:
     """
     judged = judged_by_the_gate(context)
     processed = zones.read_processed(context)
-    published: list[delta.Published] = []
+    published: list[Published] = []
     problem = None
     for target in context.pipeline.spec.publish:
         try:
@@ -38,7 +40,12 @@ def run(context: StageContext) -> Report:
             break
     # Every target keeps the same history of the same batch, so what one rejects all reject: one copy is set aside.
     rejected = next((one.rejected for one in published if one.rejected is not None), None)
-    outputs = {one.report.table: context.table_location(one.report.table) for one in published}
+    done = {one.report.table for one in published}
+    outputs = {
+        target.name: context.table_location(target.table)
+        for target in context.pipeline.spec.delta_targets
+        if target.name in done
+    }
     if rejected is not None:
         outputs["quarantine_publish"] = _set_aside(context, rejected)
     else:
@@ -57,10 +64,26 @@ def _warning(text: str) -> RuleReport:
     return RuleReport(rule="history", outcome="failed", severity="warn", reason=text)
 
 
-def _publish(
+def _publish(context: StageContext, target: Target, processed: DataFrame, judged: Judged | None) -> Published:
+    if isinstance(target, DeltaTarget):
+        return _publish_to_delta(context, target, processed, judged)
+    batch = warehouse.Batch(
+        id=context.plan.batch_id,
+        lock=context.lock_for(target.name),
+        uri=context.environment.export_uri(context.plan.pipeline, context.plan.batch_id, target.name),
+        judged=judged,
+    )
+    reached, history = context.warehouse_of(target), context.pipeline.spec.history
+    if history is None:
+        return warehouse.publish_plain(reached, target, processed, batch)
+    record = context.table_location(context.pipeline.spec.history_of_record(target).table)
+    return warehouse.follow(reached, target, DeltaLocation(context.spark, record), history, batch)
+
+
+def _publish_to_delta(
     context: StageContext, target: DeltaTarget, processed: DataFrame, judged: Judged | None
-) -> delta.Published:
-    location, lock = context.table_location(target.table), context.lock_for(target.table)
+) -> Published:
+    location, lock = context.table_location(target.table), context.lock_for(target.name)
     history, batch_id = context.pipeline.spec.history, context.plan.batch_id
     if history is None:
         replay = context.plan.replay

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -13,18 +12,10 @@ from gluehouse.history.delta import DeltaLocation, TableState
 from gluehouse.history.file_commit import FileCommit
 from gluehouse.spec.history import HistorySpec
 from gluehouse.spec.manifest import TableReport
-from gluehouse.spec.pipeline import DeltaTarget
+from gluehouse.spec.target import DeltaTarget
 from gluehouse.targets.delivery import Delivery, Replayed, number_of
+from gluehouse.targets.published import Published
 from gluehouse.targets.reconcile import Judged, reconcile_files, reconcile_rows
-
-
-@dataclass(frozen=True)
-class Published:
-    """What became of one table. ``rejected``: rows the engine set aside, with ``rule`` and ``reason``."""
-
-    report: TableReport
-    rejected: DataFrame | None = None
-    warnings: tuple[str, ...] = ()
 
 
 def publish_history(

@@ -32,7 +32,7 @@ def reconcile_rows(batch: DataFrame, table: str, judged: Judged | None) -> None:
     """Hold a batch, before it is written, against what was judged; raises QualityError GH3002. One scan of the columns
     that are summed; without sums Parquet's footers tell the rows."""
     if judged is not None:
-        _refuse_difference(judged, *_measured(batch, judged), f"the rows for {table}")
+        refuse_difference(judged, *measured(batch, judged), f"the rows for {table}")
 
 
 def reconcile_files(
@@ -48,24 +48,26 @@ def reconcile_files(
     if judged.measures:
         # Partition columns are not in the files; sums over them are those of the batch.
         apart = {name for name in commit.partitioned_by() if name in judged.measures}
-        measured = {name: column for name, column in judged.measures.items() if name not in apart}
+        asked = {name: column for name, column in judged.measures.items() if name not in apart}
         written = spark.read.schema(batch.schema).parquet(*commit.files_added()) if commit.added else batch.limit(0)
-        rows, sums = _measured(written, Judged(judged.rows, judged.sums, measured))
-        _refuse_difference(judged, rows, sums, f"the files of {table}")
+        rows, sums = measured(written, Judged(judged.rows, judged.sums, asked))
+        refuse_difference(judged, rows, sums, f"the files of {table}")
 
 
-def _measured(frame: DataFrame, judged: Judged) -> tuple[int, dict[str, float | None]]:
+def measured(frame: DataFrame, judged: Judged) -> tuple[int, dict[str, float | None]]:
+    """The rows of a frame, and its sums of the columns that are reconciled; one job."""
     asked = [column.alias(f"s{place}") for place, column in enumerate(judged.measures.values())]
     found = frame.agg(F.count(F.lit(1)).alias("rows"), *asked).collect()[0]
-    return int(found["rows"]), {name: _finite(found[f"s{place}"]) for place, name in enumerate(judged.measures)}
+    return int(found["rows"]), {name: finite(found[f"s{place}"]) for place, name in enumerate(judged.measures)}
 
 
-def _refuse_difference(judged: Judged, rows: int, sums: Mapping[str, float | None], where: str) -> None:
+def refuse_difference(judged: Judged, rows: int, sums: Mapping[str, float | None], where: str) -> None:
+    """Raises QualityError GH3002 where rows or sums found ``where`` are not those that were judged."""
     told = [] if rows == judged.rows else [f"found {rows} rows, expected {judged.rows}"]
     told += [
         f"found {_shown(found)} for sum({name}), expected {_shown(judged.sums.get(name))}"
         for name, found in sums.items()
-        if not _equal(found, _finite(judged.sums.get(name)))
+        if not _equal(found, finite(judged.sums.get(name)))
     ]
     if told:
         raise QualityError(
@@ -82,8 +84,8 @@ def _equal(found: float | None, expected: float | None) -> bool:
     return math.isclose(found, expected, rel_tol=ROUNDING)
 
 
-def _finite(value: float | None) -> float | None:
-    """A manifest has no NaN and no infinities."""
+def finite(value: float | None) -> float | None:
+    """The value, if it is a number: a manifest has no NaN and no infinities."""
     return value if value is not None and math.isfinite(value) else None
 
 
