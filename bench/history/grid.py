@@ -35,6 +35,7 @@ def whole() -> list[Cell]:
         *_cells(("ours_dv", "ours", "mack", "delta_rs", "floor"), "random", [Size(FOUR)]),
         *_cells(ALL, "local", [Size(keys) for keys in (QUARTER, TWO)]),
         *_cells(ALL, "random", [Size(HALF, depth) for depth in ("1", "4", "8")]),
+        *_cells(SPARK, "many", [Size(ONE)]),
         *(cell for name in ("repeat", "confirm", "new", "hundred", "cdc") for cell in _cells(ALL, name, [Size(HALF)])),
     ]
     return list({cell.name: cell for cell in cells}.values())

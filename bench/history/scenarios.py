@@ -62,6 +62,10 @@ def _local(size: Size) -> Batch:
     return Batch("local", event(keys, _next(size)))
 
 
+def _many(size: Size) -> Batch:
+    return Batch("many", event(picked(size.keys, size.changes * 5), _next(size)))
+
+
 def _hundred(size: Size) -> Batch:
     return Batch("hundred", event(picked(size.keys, 100), _next(size)))
 
@@ -106,6 +110,7 @@ SCENARIOS = {
         Scenario("random", "random changes", _nothing, _random),
         Scenario("local", "changes within a narrow range of keys", _nothing, _local),
         Scenario("hundred", "100 random changes", _nothing, _hundred),
+        Scenario("many", "five times as many random changes", _nothing, _many),
         Scenario("new", "new keys only", _nothing, _new),
         Scenario("repeat", "the same batch again", lambda size: [_random(size)], _random),
         Scenario("confirm", "the same values at a later time", _nothing, _confirm),

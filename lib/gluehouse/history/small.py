@@ -16,7 +16,7 @@ from pyspark.sql import Column, DataFrame, Observation, SparkSession
 # Stored bytes of table, memory and batch together up to which all of them are held.
 SMALL_BYTES = 8 * 2**20
 # For so few touched keys their slice of a larger table is held, and the fold over it runs in one partition.
-SMALL_KEYS = 20_000
+SMALL_KEYS = 50_000
 # Beside the columns of a table's held rows: where each lies, the URL of its file and its position there.
 PLACE_COLUMN, PLACE = "__place", "struct<file:string,row:bigint>"
 
