@@ -157,13 +157,13 @@ def test_snowflake_puts_files_into_a_stage_of_its_session_and_copies_them_by_nam
 
     class Files:
         def local_copies(self) -> list[Path]:
-            return [Path("/tmp/one.parquet"), Path("/tmp/t'wo.parquet")]
+            return [Path("/out/one.parquet"), Path("/out/t'wo.parquet")]
 
     Snowflake().load(said.append, Files())  # type: ignore[arg-type]
     assert said == [
         'CREATE OR REPLACE TEMPORARY STAGE "GLUEHOUSE_FILES"',
-        "PUT 'file:///tmp/one.parquet' @\"GLUEHOUSE_FILES\" AUTO_COMPRESS = FALSE OVERWRITE = TRUE",
-        "PUT 'file:///tmp/t%27wo.parquet' @\"GLUEHOUSE_FILES\" AUTO_COMPRESS = FALSE OVERWRITE = TRUE",
+        "PUT 'file:///out/one.parquet' @\"GLUEHOUSE_FILES\" AUTO_COMPRESS = FALSE OVERWRITE = TRUE",
+        "PUT 'file:///out/t%27wo.parquet' @\"GLUEHOUSE_FILES\" AUTO_COMPRESS = FALSE OVERWRITE = TRUE",
         (
             'COPY INTO "GLUEHOUSE_STAGED" FROM @"GLUEHOUSE_FILES" '
             "FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE) "
