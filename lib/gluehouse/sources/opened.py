@@ -40,7 +40,7 @@ def read_lines(spark: SparkSession, uri: str, encoding: str = "UTF-8") -> DataFr
     lines = text_reader(spark).text(as_path(uri))
     if encoding != "UTF-8":
         lines = lines.select(F.decode(F.col(LINE).cast("binary"), encoding).alias(LINE))
-    return lines.where(F.length(LINE) > 0)
+    return lines.where(F.col(LINE) != "")
 
 
 def holds_lost_bytes(text: SparkColumn) -> SparkColumn:

@@ -13,6 +13,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException, PySparkException
 
 from gluehouse.errors import InputError
+from gluehouse.sources.formats.quotes import UNCLOSED
 from gluehouse.spec.json_document import UNREADABLE
 from gluehouse.spec.xml import UNREADABLE_XML
 
@@ -98,6 +99,13 @@ def refusing_damaged_objects(uris: list[str]) -> Iterator[None]:
         raise _of_type(uris, "no cast takes to the contract's") from error
     except (Py4JJavaError, PySparkException) as error:
         text = str(error)
+        if UNCLOSED in text:
+            raise InputError(
+                "GH2025",
+                f"{uris} has a line whose last cell is opened by a quote and not closed: what follows would be lost.",
+                "If cells have line breaks, set csv.multi_line: true; else close or double the quotes. "
+                "Then deliver it again.",
+            ) from error
         if _MISPLACED_QUOTE in text:
             # Without its cause: that one quotes the record.
             raise InputError(

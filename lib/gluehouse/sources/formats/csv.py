@@ -1,4 +1,8 @@
-"""CSV by Spark's reader, with a header whose names are taken as they stand."""
+"""CSV by Spark's parser, with a header whose names are taken as they stand.
+
+An object whose records are lines is read as lines, so that each is at hand when its cells are: what Spark's parser
+takes for a cell without a word can be judged, and set aside as it was delivered, in the same pass.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,13 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from gluehouse.frames.parse import MALFORMED
 from gluehouse.frames.rules import quoted
-from gluehouse.sources.formats.quotes import STRICT, any_misplaced, is_misplaced
+from gluehouse.sources.formats.quotes import STRICT, is_misplaced, outside, refuse_odd
 from gluehouse.sources.opened import LINE, Opened, as_path, read_lines, text_reader, without_losses
 from gluehouse.spec.contract import Column
 from gluehouse.spec.header import refuse_repeated
 from gluehouse.spec.source import CsvDialect, FileSource
 
-_ROW, _NUMBER = "_row", "_number"
+_ROW, _NUMBER, _OUTSIDE = "_row", "_number", "_outside"
 
 
 def read_csv(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> Opened:
@@ -29,10 +33,11 @@ def read_csv(spark: SparkSession, uri: str, source: FileSource, columns: Sequenc
     # Columns that nobody asked for may have any name or none; they only must not shadow those of the contract.
     names = [name if name in expected else f"_unused_{place}" for place, name in enumerate(header)]
     schema = StructType([StructField(name, StringType()) for name in (*names, MALFORMED)])
-    if any_misplaced(spark, uri, source.csv, len(header)):
-        frame = _read_by_line(spark, uri, source.csv, schema)
-    else:
+    if source.csv.multi_line:
+        refuse_odd(spark, uri, source.csv)
         frame = text_reader(spark).schema(schema).options(header="true", **options).csv(as_path(uri))
+    else:
+        frame = _by_line(spark, uri, source.csv, schema)
     known = [name for name in names if name in expected]
     # What is cast does not take U+FFFD or a line end anyway.
     texts = {name for column in columns if column.type == "string" for name in column.names}
@@ -62,16 +67,19 @@ def _options(dialect: CsvDialect) -> dict[str, str]:
     }
 
 
-def _read_by_line(spark: SparkSession, uri: str, dialect: CsvDialect, schema: StructType) -> DataFrame:
-    """As Spark's reader has it, but a line with a misplaced quote is malformed: its text is needed for that."""
-    lines = read_lines(spark, uri, dialect.encoding).where(F.col(LINE).rlike(r"[^\x00-\x20]"))
+def _by_line(spark: SparkSession, uri: str, dialect: CsvDialect, schema: StructType) -> DataFrame:
+    """Each line but the first as a row of ``schema``; one with a misplaced quote is malformed."""
+    # Few lines begin with a blank, and only those need be looked through.
+    written = (F.col(LINE) >= "!") | F.col(LINE).rlike(r"[^\x00-\x20]")
+    lines = read_lines(spark, uri, dialect.encoding).where(written)
     numbered = lines.withColumn(_NUMBER, F.monotonically_increasing_id())
     header = numbered.head()
     rows = numbered.where(F.col(_NUMBER) != (header[_NUMBER] if header else -1))
     # A schema as text, in which a name may have any character.
     named = ", ".join(f"`{name.replace('`', '``')}` string" for name in schema.names)
     read = F.from_csv(F.col(LINE), named, _options(dialect))
-    taken = rows.select(LINE, read.alias(_ROW))
-    malformed = F.when(is_misplaced(F.col(LINE), dialect), F.col(LINE))
+    taken = rows.select(LINE, read.alias(_ROW), outside(F.col(LINE), dialect).alias(_OUTSIDE))
+    misplaced = is_misplaced(F.col(_OUTSIDE), dialect, len(schema.names) - 1)
+    malformed = F.coalesce(F.when(misplaced, F.col(LINE)), F.col(_ROW)[MALFORMED])
     cells = (F.col(_ROW)[name].alias(name) for name in schema.names[:-1])
-    return taken.select(*cells, F.coalesce(malformed, F.col(_ROW)[MALFORMED]).alias(MALFORMED))
+    return taken.select(*cells, malformed.alias(MALFORMED))

@@ -17,52 +17,53 @@ from gluehouse.spec.source import CsvDialect
 
 # Makes Spark's parser refuse a closing quote with text behind it, where it would take the whole for text of the cell.
 STRICT = {"unescapedQuoteHandling": "RAISE_ERROR"}
+# Ends a run at a line whose last cell nothing closes; ``sources.unreadable`` makes a GH2025 of it.
+UNCLOSED = "UNCLOSED_QUOTE_AT_THE_END_OF_A_LINE"
 # Stands for two quotes that mean one; it is no character of Unicode.
 _DOUBLED = "\uffff"
-_OUTSIDE = "outside"
 
 
-def any_misplaced(spark: SparkSession, uri: str, dialect: CsvDialect, columns: int) -> bool:
-    """Whether lines have misplaced quotes that cost no other line anything; with ``multi_line`` there are none such.
+def refuse_odd(spark: SparkSession, uri: str, dialect: CsvDialect) -> None:
+    """With ``multi_line`` a quote that nothing closes takes in all to the end of the object, and is told by the number
+    of quotes: each that opens a cell has one that closes it. Raises InputError GH2025.
 
-    Raises InputError GH2025 where a quote would take in what stands behind its cell. Without ``multi_line`` that is the
-    last of the ``columns`` on a line. With it, it is all to the end of the object, and told by the number of its
-    quotes: each that opens a cell has one that closes it. (Two that nothing closes, each in a cell of its own, Spark
-    finds: ``STRICT``.) The object is read once more, as text.
+    (Two that nothing closes, each in a cell of its own, Spark finds: ``STRICT``.) The object is read once more, as
+    text.
     """
-    lines, quote = _text(spark, uri, dialect).where(F.col(LINE).contains(dialect.quote)), dialect.quote
-    if dialect.multi_line:
-        quotes = F.sum(F.length(LINE) - F.length(F.replace(F.col(LINE), F.lit(quote), F.lit(""))))
-        counted = lines.select(quotes % 2 == 1, F.lit(False))
-        what = "an odd number of quotes: one of them opens a cell and is never closed"
-        do = "Close it, or put quotes around each cell that has one in it, and double that one."
-    else:
-        outside = lines.select(_outside(F.col(LINE), dialect).alias(_OUTSIDE))
-        counted = outside.select(F.bool_or(_stays_open(dialect, columns)), F.bool_or(_opens(dialect)))
-        what = "lines whose last cell is opened by a quote and not closed: what follows would be lost"
-        do = "If cells have line breaks, set csv.multi_line: true; else close or double the quotes."
-    # Of no line at all neither is known.
-    refused, found = counted.first() or (None, None)
-    if refused:
-        raise InputError("GH2025", f"{uri} has {what}.", f"{do} Then deliver it again.")
-    return bool(found)
+    quotes = F.sum(F.length(LINE) - F.length(F.replace(F.col(LINE), F.lit(dialect.quote), F.lit(""))))
+    (odd,) = _text(spark, uri, dialect.encoding).select(quotes % 2 == 1).head() or (False,)
+    if odd:
+        raise InputError(
+            "GH2025",
+            f"{uri} has an odd number of quotes: one of them opens a cell and is never closed.",
+            "Close it, or put quotes around each cell that has one in it, and double that one. Then deliver it again.",
+        )
 
 
-def is_misplaced(line: Column, dialect: CsvDialect) -> Column:
-    """Whether a quote opens a cell of the line that no quote closes, or that has text behind the one that does."""
-    # Most lines of an object have no quote at all.
-    return line.contains(dialect.quote) & _opens(dialect, _outside(line, dialect))
+def outside(line: Column, dialect: CsvDialect) -> Column:
+    """A line without its well-formed quoted cells; NULL where no quote is left for ``is_misplaced``."""
+    # Most lines of most objects have no quote at all.
+    left = F.when(line.contains(dialect.quote), _without_cells(line, dialect))
+    return F.when(left.contains(dialect.quote) | left.contains(_DOUBLED), left)
 
 
-def _text(spark: SparkSession, uri: str, dialect: CsvDialect) -> DataFrame:
-    if not re.match("utf-?(16|32)", dialect.encoding, re.IGNORECASE):
-        return read_lines(spark, uri, dialect.encoding)
+def is_misplaced(outside: Column, dialect: CsvDialect, columns: int) -> Column:
+    """Whether in ``outside`` of a line a quote opens a cell that no quote closes, or that has text behind the one that
+    does. Where that is the last of the ``columns``, what stands on the next line may have been meant as a part of it:
+    the run ends with UNCLOSED."""
+    unclosed = F.raise_error(F.lit(UNCLOSED)).cast("boolean")
+    return F.when(_stays_open(outside, dialect, columns), unclosed).otherwise(_opens(outside, dialect))
+
+
+def _text(spark: SparkSession, uri: str, encoding: str) -> DataFrame:
+    if not re.match("utf-?(16|32)", encoding, re.IGNORECASE):
+        return read_lines(spark, uri, encoding)
     # The bytes of a line break stand within other characters there.
     whole = text_reader(spark).text(as_path(uri), wholetext=True)
-    return whole.select(F.decode(F.col(LINE).cast("binary"), dialect.encoding).alias(LINE))
+    return whole.select(F.decode(F.col(LINE).cast("binary"), encoding).alias(LINE))
 
 
-def _outside(line: Column, dialect: CsvDialect) -> Column:
+def _without_cells(line: Column, dialect: CsvDialect) -> Column:
     """The line without its well-formed quoted cells, and with one character for two quotes elsewhere."""
     between, mark = re.escape(dialect.delimiter), re.escape(dialect.quote)
     single = F.replace(line, F.lit(dialect.quote * 2), F.lit(_DOUBLED))
@@ -71,17 +72,16 @@ def _outside(line: Column, dialect: CsvDialect) -> Column:
     return F.regexp_replace(single, cell, "$1")
 
 
-def _opens(dialect: CsvDialect, outside: Column | None = None) -> Column:
+def _opens(outside: Column, dialect: CsvDialect) -> Column:
     """Whether a quote still stands at a cell's start: alone, or as two with text behind them."""
     between, mark = re.escape(dialect.delimiter), re.escape(dialect.quote)
-    starts = rf"(^|{between})({_DOUBLED}*{mark}|{_DOUBLED}++(?![\x00-\x20]*({between}|\z)))"
-    return (F.col(_OUTSIDE) if outside is None else outside).rlike(starts)
+    return outside.rlike(rf"(^|{between})({_DOUBLED}*{mark}|{_DOUBLED}++(?![\x00-\x20]*({between}|\z)))")
 
 
-def _stays_open(dialect: CsvDialect, columns: int) -> Column:
+def _stays_open(outside: Column, dialect: CsvDialect, columns: int) -> Column:
     """Whether the cell behind ``columns - 1`` delimiters begins with a quote and has no other to its end."""
     delimiter, quote = dialect.delimiter, dialect.quote
-    closed = F.replace(F.col(_OUTSIDE), F.lit(_DOUBLED), F.lit(""))
+    closed = F.replace(outside, F.lit(_DOUBLED), F.lit(""))
     last = F.length(F.substring_index(closed, quote, -1))
     before = F.left(closed, F.length(closed) - last - F.lit(1))
     delimiters = F.length(before) - F.length(F.replace(before, F.lit(delimiter), F.lit("")))
