@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from gluehouse.history import FileLock, LockPort
 from gluehouse.quality.reconcile import sum_of
 from gluehouse.spec.history import HistorySpec
 from gluehouse.spec.target import DeltaTarget
+from gluehouse.targets.delivery import Delivery
 from gluehouse.targets.delta import Published, publish_history, publish_plain
 from gluehouse.targets.reconcile import Judged
 
@@ -42,6 +44,10 @@ def frame(spark: SparkSession, rows: list[tuple[Any, ...]] = FIRST) -> DataFrame
     return spark.createDataFrame(rows, SCHEMA).coalesce(1)
 
 
+def delivery(batch: str) -> Delivery:
+    return Delivery("curated.t", batch, datetime(2024, 1, 1, tzinfo=UTC))
+
+
 def judged(rows: int, total: float | None = None) -> Judged:
     return Judged(rows) if total is None else Judged(rows, {"n": total}, {"n": sum_of("n", "bigint")})
 
@@ -57,7 +63,7 @@ def log_of(spark: SparkSession, location: str) -> list[tuple[str, str]]:
 
 def publish(spark: SparkSession, location: str, lock: LockPort, batch: str, *how: Any, **fields: Any) -> Published:
     rows, verdict = how if len(how) == 2 else (FIRST, how[0])
-    return publish_plain(spark, target(**fields), location, frame(spark, rows), batch, lock, verdict)
+    return publish_plain(spark, target(**fields), location, frame(spark, rows), delivery(batch), lock, verdict)
 
 
 @pytest.mark.parametrize("partition_by", [[], ["day"], ["day", "k"]])
@@ -134,7 +140,7 @@ def test_a_table_with_features_of_its_own_is_written_by_delta_and_checked_before
 def test_other_columns_replace_the_tables_columns(spark: SparkSession, location: str, lock: LockPort) -> None:
     publish(spark, location, lock, "b1", judged(3))
     other = spark.createDataFrame([(1.5, "a")], "m double, k string")
-    publish_plain(spark, target(), location, other, "b2", lock, Judged(1))
+    publish_plain(spark, target(), location, other, delivery("b2"), lock, Judged(1))
     assert [tuple(row) for row in spark.read.format("delta").load(location).collect()] == [(1.5, "a")]
 
 

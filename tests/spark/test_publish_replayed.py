@@ -14,7 +14,7 @@ from gluehouse.errors import InputError
 from gluehouse.history import FileLock, LockPort
 from gluehouse.history.delta import DeltaLocation
 from gluehouse.spec.pipeline import DeltaTarget
-from gluehouse.targets.delivery import Replayed
+from gluehouse.targets.delivery import Delivery
 from gluehouse.targets.delta import Published, publish_plain
 from gluehouse.targets.reconcile import Judged
 from gluehouse_local import lake
@@ -38,13 +38,14 @@ class Table:
         self.fields = {**self.fields, **fields}
         return self
 
-    def publish(self, batch: str, rows: Rows, replayed: Replayed | None = None) -> Published:
+    def publish(self, batch: str, rows: Rows, asked_at: datetime = LONG_AGO, replays: str | None = None) -> Published:
         target = DeltaTarget.model_validate({"target": "delta", "table": "curated.t", **self.fields})
         frame = self.spark.createDataFrame(rows, "k string, n bigint, day string").coalesce(1)
-        return publish_plain(self.spark, target, self.location, frame, batch, self.lock, Judged(len(rows)), replayed)
+        delivery = Delivery(target.table, batch, asked_at, replays)
+        return publish_plain(self.spark, target, self.location, frame, delivery, self.lock, Judged(len(rows)))
 
     def replay(self, rows: Rows = ALL_OF_ONE, batch: str = "again", asked_at: datetime = LONG_AGO) -> Published:
-        return self.publish(batch, rows, Replayed("one", asked_at))
+        return self.publish(batch, rows, asked_at, replays="one")
 
     def refuses(self, code: str) -> str:
         """The message with which a replay is refused, and nothing of it is there."""
@@ -193,3 +194,36 @@ def test_a_batch_that_was_never_published_replaces_only_what_was_there_before_it
     assert table.rows() == ALL_OF_ONE
     table.publish("one", GOOD_OF_ONE)
     assert table.rows() == ALL_OF_ONE
+
+
+def test_a_delivery_that_was_asked_for_earlier_does_not_replace_a_newer_one(table: Table) -> None:
+    table.has(mode="overwrite").publish("old", OLD, LONG_AGO)
+    table.publish("new", NEW, LATER)
+    table.checkpointed()
+    with pytest.raises(
+        InputError, match=r"GH2056: curated\.t shows a delivery that was asked for at 2999-01-01T00:00:00"
+    ):
+        table.publish("failed then", GOOD_OF_ONE, LONG_AGO)
+    table.publish("old", OLD, LONG_AGO)
+    assert table.rows() == NEW
+    table.publish("empty", [], LATER)
+    with pytest.raises(InputError, match="GH2056"):
+        table.publish("failed then", GOOD_OF_ONE, LONG_AGO)
+    table.has(mode="append").publish("failed then", GOOD_OF_ONE, LONG_AGO)
+    assert table.rows() == GOOD_OF_ONE
+
+
+def test_a_replay_leaves_the_table_as_new_as_it_was(table: Table) -> None:
+    table.has(mode="overwrite").publish("one", GOOD_OF_ONE, LATER)
+    table.replay(asked_at=LONG_AGO)
+    with pytest.raises(InputError, match="GH2056"):
+        table.publish("failed then", OLD, LONG_AGO)
+    assert table.rows() == ALL_OF_ONE
+
+
+def test_a_table_that_deltas_own_writer_must_keep_up_is_not_replaced_by_an_older_delivery_either(table: Table) -> None:
+    table.has(mode="overwrite").publish("new", NEW, LATER)
+    table.sql("ALTER TABLE TABLE_ SET TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true')")
+    with pytest.raises(InputError, match="GH2056"):
+        table.publish("failed then", GOOD_OF_ONE, LONG_AGO)
+    assert table.rows() == NEW

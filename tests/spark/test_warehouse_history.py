@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ HISTORY = HistorySpec.model_validate(
     {"keys": "code", "sequence_by": "seen", "deletes": {"column": "op", "values": ["D"]}}
 )
 EVENTS = "code string, depth int, seen date, op string"
+LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
 SHOWN = ("code", "depth", "effective_from", "effective_to", "is_current")
 
 
@@ -49,7 +50,7 @@ class Pair:
         apply_batch(self.spark, self.location, rows, self.history, batch_id, lock=self.lock)
 
     def follow(self, batch_id: str, judged: Judged | None = None, lock: LockPort | None = None) -> TableReport:
-        batch = Batch(batch_id, lock or self.lock, str(self.folder / "export"), judged)
+        batch = Batch(batch_id, LONG_AGO, lock or self.lock, str(self.folder / "export"), judged)
         return follow(self.server.warehouse, self.target, self.delta, self.history, batch).report
 
     @property

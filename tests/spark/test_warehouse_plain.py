@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from gluehouse.errors import ConfigError, PublishError, QualityError
+from gluehouse.errors import ConfigError, InputError, PublishError, QualityError
 from gluehouse.history import FileLock, LockPort
 from gluehouse.quality.reconcile import sum_of
 from gluehouse.spec.manifest import TableReport
@@ -26,6 +26,7 @@ from tests.spark.ports import CONTRACT, SPEC, compiled, context_of, landed
 from tests.spark.warehouses import Server
 
 FIRST = [("a", 1), ("b", 2), ("c", None)]
+LONG_AGO, LATER = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, 0, 0, 0, 1000, tzinfo=UTC)
 Publish = Callable[..., TableReport]
 
 
@@ -40,11 +41,15 @@ def publish(spark: SparkSession, tmp_path: Path, server: Server, lock: LockPort)
     """Publish rows of (k string, n bigint), or a frame, as a batch to the table ``curated.ports``."""
 
     def batch(
-        name: str, rows: list[tuple[Any, ...]] | DataFrame, judged: Judged | None = None, **how: Any
+        name: str,
+        rows: list[tuple[Any, ...]] | DataFrame,
+        judged: Judged | None = None,
+        asked_at: datetime = LONG_AGO,
+        **how: Any,
     ) -> TableReport:
         frame = spark.createDataFrame(rows, "k string, n bigint").coalesce(1) if isinstance(rows, list) else rows
         spec = PipelineSpec.model_validate({**SPEC, "history": None, "publish": [server.target(**how)]})
-        given = Batch(name, lock, str(tmp_path / "exports/ports"), judged)
+        given = Batch(name, asked_at, lock, str(tmp_path / "exports/ports"), judged)
         return publish_plain(server.warehouse, spec.warehouse_targets[0], frame, given).report
 
     return batch
@@ -84,6 +89,17 @@ def test_what_is_not_what_the_gate_judged_is_never_visible(publish: Publish, ser
     assert server.rows("k", "n") == sorted(FIRST, key=str)
     publish("b2", [("z", 9)], summed(1, 9), mode=mode)
     assert ("z", 9) in server.rows("k", "n"), "the batch can be published once it is right"
+
+
+def test_a_delivery_that_was_asked_for_earlier_does_not_replace_a_newer_one(publish: Publish, server: Server) -> None:
+    publish("old", FIRST, asked_at=LONG_AGO)
+    publish("new", [("z", 9)], asked_at=LATER)
+    with pytest.raises(InputError, match=f"GH2056: {server.kind}:curated.ports shows"):
+        publish("failed then", FIRST, asked_at=LONG_AGO)
+    assert publish("old", FIRST, asked_at=LONG_AGO).strategy == "none"
+    assert server.rows("k", "n") == [("z", 9)]
+    publish("failed then", FIRST, asked_at=LONG_AGO, mode="append")
+    assert len(server.rows("k")) == 4
 
 
 def test_rows_that_get_lost_on_the_way_are_missed(

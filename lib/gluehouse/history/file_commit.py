@@ -194,14 +194,11 @@ class FileCommit:
     def commit(
         self,
         check: Callable[[], None],
-        transaction: str | None = None,
-        number: int = 1,
+        transactions: Mapping[str, int] | None = None,
         mode: str | None = None,
-        also: Sequence[str] = (),
     ) -> None:
-        """Commit all of it, as the Delta transaction of that name and number; ``check`` speaks immediately before.
+        """Commit all of it, as the Delta transactions of those names and numbers; ``check`` speaks immediately before.
         ``mode``: Append or Overwrite, where the table's log shall tell of a write; else it tells of a MERGE.
-        ``also``: further names of the transaction, each with the same number.
 
         Raises TableLockLost GH6002 where another writer committed since ``before``.
         """
@@ -213,12 +210,9 @@ class FileCommit:
             # Behind the mode stand options that nobody needs here: three in Delta 3.3, six in 4.2.
             others = write._java_lang_class.getConstructors()[0].getParameterCount() - 1
             told = write(self._class(SQL + "SaveMode").valueOf(mode), *[option.empty()] * others)
-        actions = self._actions
-        if transaction is not None:
-            now = option.apply(int(time.time() * 1000))
-            named = self._class(DELTA + "actions.SetTransaction")
-            actions = [*actions, *(named(name, number, now) for name in (transaction, *also))]
-        sequence = self.table.seq(actions)
+        now, named = option.apply(int(time.time() * 1000)), self._class(DELTA + "actions.SetTransaction")
+        told_of = [named(name, number, now) for name, number in (transactions or {}).items()]
+        sequence = self.table.seq([*self._actions, *told_of])
         self._transaction.registerSQLMetrics(self.spark._jsparkSession, self._metrics())
         check()
         with conflict_is_loss():

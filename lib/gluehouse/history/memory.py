@@ -102,7 +102,7 @@ class Memory:
                 rows = self._instead_of_the_rows_of(transaction, rows, layout, commit)
         commit.add(rows)
         name = (ALONE if alone else WITH_TABLE) + transaction
-        commit.commit(check, name, self.batches.get(name, 0) + 1)
+        commit.commit(check, {name: self.batches.get(name, 0) + 1})
         return self.table.version() or 0
 
     def _instead_of_the_rows_of(

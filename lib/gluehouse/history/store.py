@@ -114,7 +114,7 @@ def _by_files(write: Write, commit: FileCommit) -> tuple[str, str]:
         staying = there - changed if strategy == "rewrite_files" else 0
         commit.expect(counts["inserted"] + counts["updated"] + write.unknown + staying, "changed versions")
     commit.tell(counts["inserted"], counts["updated"], counts["deleted"])
-    commit.commit(write.check, write.transaction)
+    commit.commit(write.check, {write.transaction: 1})
     return strategy, why
 
 
@@ -223,7 +223,7 @@ def _append(write: Write) -> None:
     commit.add(rows)
     commit.expect(write.counts["inserted"] + write.unknown, "new versions")
     commit.tell(write.counts["inserted"], 0, 0)
-    commit.commit(write.check, write.transaction)
+    commit.commit(write.check, {write.transaction: 1})
 
 
 def _append_by_writer(write: Write, rows: DataFrame) -> None:
@@ -304,7 +304,7 @@ def _replace(write: Write, where: str | None) -> None:
         commit.replace_all(whole)
         commit.add(whole)
         commit.tell(write.counts["inserted"], write.counts["updated"], write.counts["deleted"])
-        commit.commit(write.check, write.transaction)
+        commit.commit(write.check, {write.transaction: 1})
         return
     writer = whole.write.format("delta").mode("overwrite").partitionBy("is_current")
     if where:

@@ -16,7 +16,7 @@ from gluehouse.stages.context import StageContext
 from gluehouse.stages.judged import judged_by_the_gate
 from gluehouse.stages.report import Report
 from gluehouse.targets import delta, warehouse
-from gluehouse.targets.delivery import Replayed
+from gluehouse.targets.delivery import Delivery
 from gluehouse.targets.published import Published
 from gluehouse.targets.reconcile import Judged
 
@@ -69,6 +69,7 @@ def _publish(context: StageContext, target: Target, processed: DataFrame, judged
         return _publish_to_delta(context, target, processed, judged)
     batch = warehouse.Batch(
         id=context.plan.batch_id,
+        asked_at=context.plan.due_at,
         lock=context.lock_for(target.name),
         uri=context.environment.export_uri(context.plan.pipeline, context.plan.batch_id, target.name),
         judged=judged,
@@ -86,9 +87,9 @@ def _publish_to_delta(
     location, lock = context.table_location(target.table), context.lock_for(target.name)
     history, batch_id = context.pipeline.spec.history, context.plan.batch_id
     if history is None:
-        replay = context.plan.replay
-        replayed = Replayed(replay.of, context.plan.due_at) if replay else None
-        published = delta.publish_plain(context.spark, target, location, processed, batch_id, lock, judged, replayed)
+        replays = context.plan.replay.of if context.plan.replay else None
+        delivery = Delivery(target.table, batch_id, context.plan.due_at, replays)
+        published = delta.publish_plain(context.spark, target, location, processed, delivery, lock, judged)
     else:
         published = delta.publish_history(
             context.spark,

@@ -1,20 +1,23 @@
-"""What a plain Delta table knows of a delivery, so that a replay can take its place (ADR 26).
+"""What a plain Delta table knows of a delivery, so that a replay can take its place (ADR 26) and an older one cannot
+(ADR 28).
 
 Each file is tagged with the batch that wrote it, and the number of the batch's Delta transaction tells how many rows
 that were. A replay's files are tagged with the batch that it replays, and its commit is a transaction of that batch
-too: so tag and number tell of the delivery, whoever brought it last.
+too: so tag and number tell of the delivery, whoever brought it last. A table that each delivery replaces has a
+transaction of its own, of which the number is the time at which the delivery that it shows was asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from gluehouse.errors import InputError
 from gluehouse.history.delta import DeltaLocation, tag_of
 from gluehouse.history.file_commit import total_rows
+from gluehouse.targets.order import refuse_older
 
 TAG = "gluehouse.batch"
 # 1 is what Delta's own writer is given, and what earlier releases gave; so counts begin behind it.
@@ -22,20 +25,14 @@ _UNCOUNTED, _COUNTED_FROM = 1, 2
 
 
 @dataclass(frozen=True)
-class Replayed:
-    """Which batch a run replays, and when its delivery was first asked for."""
-
-    of: str
-    asked_at: datetime
-
-
-@dataclass(frozen=True)
 class Delivery:
-    """A batch as the plain table ``table`` (database.table) knows it; ``replayed``: what it replays, if anything."""
+    """A batch as the plain table ``table`` (database.table) knows it: when it was first asked for, which is when the
+    delivery was that it ``replays``, if any (the id of that batch)."""
 
     table: str
     batch_id: str
-    replayed: Replayed | None = None
+    asked_at: datetime
+    replays: str | None = None
 
     @property
     def tags(self) -> dict[str, str]:
@@ -45,16 +42,36 @@ class Delivery:
     @property
     def transaction(self) -> str:
         """Its own, by which the table knows that it has the batch."""
-        return f"{self._first}/{self.batch_id}" if self.replayed else self._first
+        return f"{self._first}/{self.batch_id}" if self.replays else self._first
 
-    @property
-    def also(self) -> tuple[str, ...]:
-        """The transaction of the batch that it replays: a late run of that one must find its rows there."""
-        return (self._first,) if self.replayed else ()
+    def transactions(self, rows: int | None, replaces: bool, there: Mapping[str, int]) -> dict[str, int]:
+        """All transactions of its commit, with their numbers. ``rows``: how many it published (None: nobody counted
+        them); ``replaces``: whether the table shows nothing else then; ``there``: as the table's state tells them.
+
+        A replay's are those of the batch that it replays, too: a late run of that one must find its rows there.
+        """
+        number = _UNCOUNTED if rows is None else rows + _COUNTED_FROM
+        named = dict.fromkeys((self.transaction, self._first), number)
+        return named | ({self._shown: max(self._asked, there.get(self._shown, 0))} if replaces else {})
+
+    def refuse_older(self, there: Mapping[str, int]) -> None:
+        """For a table that each batch replaces: raises InputError GH2056 where it shows a delivery that was asked for
+        later than this one. ``there``: its transactions."""
+        shown = there.get(self._shown)
+        # To the millisecond, as it is written down.
+        refuse_older(self.table, self.batch_id, _at(self._asked), None if shown is None else _at(shown))
 
     @property
     def _original(self) -> str:
-        return self.replayed.of if self.replayed else self.batch_id
+        return self.replays or self.batch_id
+
+    @property
+    def _asked(self) -> int:
+        return int(self.asked_at.timestamp() * 1000)
+
+    @property
+    def _shown(self) -> str:
+        return f"gluehouse.shown:{self.table}"
 
     @property
     def _first(self) -> str:
@@ -116,8 +133,7 @@ class Delivery:
     def _published_since(self, table: DeltaLocation, known: bool) -> list[str]:
         """The other deliveries published after this one was; or, if it never was, after it was first asked for."""
         times = table.committed_at()
-        asked_at = int(self.replayed.asked_at.timestamp() * 1000) if self.replayed else 0
-        since = times[self._first] if known else asked_at
+        since = times[self._first] if known else self._asked
         prefix = f"{self.table}/"
         named = {name.removeprefix(prefix): at for name, at in times.items() if name.startswith(prefix)}
         # A time that nobody wrote down may be any.
@@ -134,10 +150,5 @@ class Delivery:
         )
 
 
-def number_of(rows: int | None) -> int:
-    """The number of a transaction that published so many rows; None: nobody has counted them.
-
-    >>> number_of(0), number_of(7), number_of(None)
-    (2, 9, 1)
-    """
-    return _UNCOUNTED if rows is None else rows + _COUNTED_FROM
+def _at(millis: int) -> datetime:
+    return datetime.fromtimestamp(millis / 1000, UTC)

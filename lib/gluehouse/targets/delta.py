@@ -13,7 +13,7 @@ from gluehouse.history.file_commit import FileCommit
 from gluehouse.spec.history import HistorySpec
 from gluehouse.spec.manifest import TableReport
 from gluehouse.spec.target import DeltaTarget
-from gluehouse.targets.delivery import Delivery, Replayed, number_of
+from gluehouse.targets.delivery import Delivery
 from gluehouse.targets.published import Published
 from gluehouse.targets.reconcile import Judged, reconcile_files, reconcile_rows
 
@@ -68,33 +68,35 @@ def publish_plain(
     target: DeltaTarget,
     location: str,
     batch: DataFrame,
-    batch_id: str,
+    delivery: Delivery,
     lock: LockPort,
     judged: Judged | None = None,
-    replayed: Replayed | None = None,
 ) -> Published:
     """Replace or extend a table without history, in one commit of it; a batch that it already has changes nothing.
 
     A replay that extends takes the place of the rows of the batch that it replays, in the same commit; one that
-    replaces is refused where another batch has done so since: InputError GH2054, GH2055.
+    replaces is refused where another batch has done so since: InputError GH2054, GH2055. What replaces a delivery that
+    was asked for later is refused: GH2056.
     The files are written first, then held against what the gate ``judged``, and only then committed. Raises
     QualityError GH3002 where they differ: nothing is visible then.
     """
-    table, delivery = DeltaLocation(spark, location), Delivery(target.table, batch_id, replayed)
+    table, replaces = DeltaLocation(spark, location), target.mode == "overwrite"
     state = table.state()
     report = TableReport(table=target.table, strategy=target.mode, version_before=state.version)
     if delivery.transaction in state.transactions:
         return Published(report.model_copy(update={"version_after": state.version}))
+    if replaces and not delivery.replays:
+        delivery.refuse_older(state.transactions)
     commit = FileCommit(table, state.version)
     if state.version is None or (commit.fits() and _has_its_form(table, target, batch)):
         gone = _files_to_replace(table, target, delivery, state)
         commit.remove(gone)
         _write_files(commit, target, batch, delivery, state.version is None)
         reconcile_files(spark, commit, batch, target.table, judged)
-        number, mode = number_of(commit.rows_added()), "Overwrite" if gone else target.mode.capitalize()
-        commit.commit(lock.check, delivery.transaction, number, mode, delivery.also)
+        named = delivery.transactions(commit.rows_added(), replaces, state.transactions)
+        commit.commit(lock.check, named, "Overwrite" if gone else target.mode.capitalize())
         report = report.model_copy(update={"strategy": "replay"}) if gone else report
-    elif replayed is not None:
+    elif delivery.replays:
         raise delivery.cannot_tell("has features, partitions or columns that Delta's own writer must keep up")
     else:
         # Delta's own writer knows the features that such a commit would have to keep up: it is asked beforehand.
@@ -106,7 +108,7 @@ def publish_plain(
 
 def _files_to_replace(table: DeltaLocation, target: DeltaTarget, delivery: Delivery, state: TableState) -> list[Any]:
     """What a replay takes away of a table that is appended to. One that is replaced loses all of its files anyway."""
-    if delivery.replayed is None or state.version is None:
+    if not delivery.replays or state.version is None:
         return []
     if target.mode == "append":
         return delivery.files_to_replace(table, state.transactions)

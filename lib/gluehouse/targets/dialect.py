@@ -24,6 +24,7 @@ LEDGER_COLUMNS = (
     Column("delta_table", "text"),
     Column("delta_version", "integer"),
     Column("rows", "integer"),
+    Column("asked_at", "timestamp"),
     Column("applied_at", "timestamp"),
 )
 _NUMBERS = re.compile(r"\((\d+),\s*(\d+)\)")

@@ -12,17 +12,18 @@ from gluehouse.targets.session import Session
 
 @dataclass(frozen=True)
 class Entry:
-    """One batch of one table. ``rows``: how many came; ``delta_table`` and ``delta_version``: what a history shows
-    since, by the identity that Delta gives a table when it is made."""
+    """One batch of one table. ``rows``: how many came; ``asked_at``: when it was first asked for; ``delta_table`` and
+    ``delta_version``: what a history shows since, by the identity that Delta gives a table when it is made."""
 
     batch_id: str
     rows: int
+    asked_at: datetime
     delta_table: str | None = None
     delta_version: int | None = None
 
 
 class Ledger:
-    """``gluehouse_batches`` beside the target: (table_name, batch_id) -> rows, version, time of the commit (UTC)."""
+    """``gluehouse_batches`` beside the target: (table_name, batch_id) -> rows, version, times (UTC)."""
 
     def __init__(self, session: Session) -> None:
         self._session, self._dialect = session, session.dialect
@@ -57,12 +58,20 @@ class Ledger:
         found = self._session.rows(told, (self._table, delta_table)) if self.is_there() else [(None,)]
         return None if found[0][0] is None else int(found[0][0])
 
+    def newest(self) -> datetime | None:
+        """When the newest delivery that the table was given was first asked for."""
+        name, *_, asked_at, _ = self._names()
+        told = f"SELECT MAX({asked_at}) FROM {self._home} WHERE {name} = %s"
+        (found,) = self._session.rows(told, (self._table,))[0]
+        return None if found is None else found.replace(tzinfo=UTC)
+
     def keep(self, entry: Entry) -> None:
         """Remember a batch; one that is there already is remembered with its newest version."""
         name, batch, *_ = self._names()
         mine = (self._table, entry.batch_id)
         self._session.execute(f"DELETE FROM {self._home} WHERE {name} = %s AND {batch} = %s", mine)
-        told = (*mine, entry.delta_table, entry.delta_version, entry.rows, datetime.now(UTC).replace(tzinfo=None))
+        times = (at.astimezone(UTC).replace(tzinfo=None) for at in (entry.asked_at, datetime.now(UTC)))
+        told = (*mine, entry.delta_table, entry.delta_version, entry.rows, *times)
         marks = ", ".join(["%s"] * len(told))
         self._session.execute(f"INSERT INTO {self._home} ({', '.join(self._names())}) VALUES ({marks})", told)
 

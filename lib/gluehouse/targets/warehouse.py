@@ -11,6 +11,7 @@ ledger while Spark works, and Snowflake, where each DDL statement commits, takes
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from pyspark.sql import DataFrame
@@ -29,6 +30,7 @@ from gluehouse.targets.change import Change, Moved
 from gluehouse.targets.columns import WENT, Column, columns_of, exported
 from gluehouse.targets.export import Export, export
 from gluehouse.targets.ledger import Entry, Ledger
+from gluehouse.targets.order import refuse_older
 from gluehouse.targets.published import Published
 from gluehouse.targets.reconcile import Judged, measured
 from gluehouse.targets.session import Session, Warehouse
@@ -36,10 +38,11 @@ from gluehouse.targets.session import Session, Warehouse
 
 @dataclass(frozen=True)
 class Batch:
-    """What every publishing is given: the batch's id, the run's lock of the table, a folder for rows on their way, and
-    what the gate judged (None where a stage is debugged alone)."""
+    """What every publishing is given: the batch's id and when it was first asked for, the run's lock of the table, a
+    folder for rows on their way, and what the gate judged (None where a stage is debugged alone)."""
 
     id: str
+    asked_at: datetime
     lock: LockPort
     uri: str
     judged: Judged | None = None
@@ -48,8 +51,9 @@ class Batch:
 def publish_plain(warehouse: Warehouse, target: WarehouseTarget, rows: DataFrame, batch: Batch) -> Published:
     """Replace or extend a table without history; a batch that the ledger has changes nothing.
 
-    Raises QualityError GH3002 where what came is not what the gate judged, PublishError GH5001 and GH5002,
-    TableLockLost GH6002, InfrastructureError GH9001: nothing is visible then.
+    Raises QualityError GH3002 where what came is not what the gate judged, InputError GH2056 where it would replace a
+    newer delivery, PublishError GH5001 and GH5002, TableLockLost GH6002, InfrastructureError GH9001: nothing is visible
+    then.
     """
     columns = columns_of(rows.schema, target.name)
     with Session(warehouse, target) as session:
@@ -65,8 +69,10 @@ def publish_plain(warehouse: Warehouse, target: WarehouseTarget, rows: DataFrame
                 ledger.take()
                 if ledger.knows(batch.id):
                     raise _overtaken(target)
+                if target.mode == "overwrite":
+                    refuse_older(target.name, batch.id, batch.asked_at, ledger.newest())
                 moved = change.make(session)
-                ledger.keep(Entry(batch.id, moved.came))
+                ledger.keep(Entry(batch.id, moved.came, batch.asked_at))
                 batch.lock.check()
     return Published(_report(target, target.mode, moved))
 
@@ -90,7 +96,7 @@ def follow(
         report = partial(_report, target, before=shown, after=version)
         if shown == version and ledger.knows(batch.id):
             return Published(report("none", Moved(0, 0)))
-        entry = partial(Entry, batch.id, delta_table=identity, delta_version=version)
+        entry = partial(Entry, batch.id, asked_at=batch.asked_at, delta_table=identity, delta_version=version)
         netted = None if shown is None else difference.difference(table, shown, columns)
         rows = difference.whole(table, columns) if netted is None else netted
         with export(rows, columns, batch.uri) as files:
