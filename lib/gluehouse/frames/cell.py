@@ -82,15 +82,16 @@ def _may_be_a_value(token: str, to: str) -> bool:
 
 def _of_text(text: str, to: str) -> Column:
     """The cast, where it uses all of the text: one to DATE stops at a T, one to DECIMAL rounds, one to DOUBLE makes an
-    infinity of a number that is too large and takes Java's suffixes, and one to TIMESTAMP takes a time of day for one
-    of today."""
+    infinity of a number that is too large, 0 of one that is too small, and takes Java's suffixes, and one to TIMESTAMP
+    takes a time of day for one of today."""
     value = F.expr(f"try_cast({text} AS {to})")
     decimal = re.fullmatch(r"decimal\((\d+),(\d+)\)", to)
     if decimal:
         return _decimal(text, int(decimal[1]), int(decimal[2]))
     if to in ("float", "double"):
         digits, other = F.expr(text).rlike("[0-9]"), F.expr(text).rlike("[dDfFxX]")
-        return F.when(((F.abs(value) < F.lit(float("inf"))) & ~other) | ~digits, value)
+        in_range = (F.abs(value) < F.lit(float("inf"))) & ((value != 0) | ~F.expr(text).rlike("^[^eE]*[1-9]"))
+        return F.when((in_range & ~other) | ~digits, value)
     if to == "date":
         return F.when(F.expr(text).rlike(r"^\s*\d{4}-\d{2}-\d{2}\s*$"), value)
     if to == "timestamp":
