@@ -7,15 +7,19 @@ import gzip
 import io
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pyspark.sql import Row
+from pyspark.sql import Row, SparkSession
 
 from gluehouse.errors import InputError
+from gluehouse.history.session import options
+from gluehouse.sources import file
 from gluehouse.spec.contract import Contract
+from gluehouse.spec.source import FileSource
 
 CONTRACT = Contract.model_validate(
     {
@@ -194,6 +198,23 @@ def test_a_line_with_text_behind_a_closing_quote_is_set_aside_whole_and_no_other
     assert [row["_raw"].encode() for row in rows if broken([row]) == ["malformed"]] == MISPLACED
     # The last one reads as the header does, but is a row.
     assert len(rows) == len(MISPLACED) + 4
+
+
+def test_of_several_objects_each_read_by_several_tasks_the_header_lines_alone_are_no_rows(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    source = FileSource(kind="file", format="csv", prefix="t/", mode="changes")
+    rows = [(str(number), name) for number in range(3) for name in ["id", *(f"n{at}" for at in range(500))]]
+    uris = [str(tmp_path / f"{number}.csv") for number in range(3)]
+    for number, uri in enumerate(uris):
+        lines = [f"{one},{name},1,1,2024-01-01" for one, name in rows if one == str(number)]
+        # The header of the last one is behind the part of its first task.
+        Path(uri).write_bytes(b"\n" * 1000 * number + HEADER + HEADER + "\n".join(lines).encode())
+    with options(spark, **{"spark.sql.files.maxPartitionBytes": "1500", "spark.sql.files.openCostInBytes": "1"}):
+        frame = file.read(spark, uris, source, CONTRACT)
+        assert frame.rdd.getNumPartitions() > 20
+        found = sorted((row["id"], row["name"]) for row in frame.collect())
+    assert found == sorted([*rows, *[("id", "name")] * 3])
 
 
 def test_a_line_that_ends_otherwise_than_the_first_does_not_put_half_of_its_end_into_a_cell(read: Read) -> None:
