@@ -40,6 +40,10 @@ def test_every_format_of_a_source_has_a_check_and_a_reader() -> None:
     [
         ({"format": "xml"}, "needs a section `xml`"),
         ({"format": "csv", "csv": {"delimiter": "|", "quote": "|"}}, "delimiter and quote are both"),
+        ({"format": "csv", "csv": {"quote": "\U0001f600"}}, "U+1F600 cannot part cells"),
+        ({"format": "csv", "csv": {"delimiter": "\r"}}, "U+000D cannot part cells"),
+        ({"format": "csv", "csv": {"delimiter": "\uffff"}}, "U+FFFF cannot part cells"),
+        ({"format": "csv", "csv": {"quote": "\t"}}, "cannot be told from filling"),
         ({"format": "lines"}, "needs a section `lines`"),
         ({"format": "fixed_width"}, "needs a section `fixed_width`"),
         ({"format": "json", "csv": {"delimiter": ";"}}, "['csv'] would do nothing"),

@@ -102,7 +102,7 @@ def refusing_damaged_objects(uris: list[str]) -> Iterator[None]:
         if UNCLOSED in text:
             raise InputError(
                 "GH2025",
-                f"{uris} has a line whose last cell is opened by a quote and not closed: what follows would be lost.",
+                f"{uris} has a line on which a cell is opened by a quote and not closed: where it ends cannot be told.",
                 "If cells have line breaks, set csv.multi_line: true; else close or double the quotes. "
                 "Then deliver it again.",
             ) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from gluehouse.spec.fixed_width import FixedWidth
 from gluehouse.spec.json_document import JsonDocument
@@ -34,6 +34,20 @@ class CsvDialect(Spec):
     quote: str = Field(default='"', min_length=1, max_length=1)
     encoding: Literal["UTF-8", "ISO-8859-1", "UTF-16"] = "UTF-8"
     multi_line: bool = False
+
+    @field_validator("delimiter", "quote")
+    @classmethod
+    def _is_a_character_to_java(cls, value: str) -> str:
+        if value in "\r\n" or not "\0" < value < "\ufff0":
+            raise ValueError(f"U+{ord(value):04X} cannot part cells: take a character of one UTF-16 unit, no line end")
+        return value
+
+    @field_validator("quote")
+    @classmethod
+    def _quotes_are_seen(cls, value: str) -> str:
+        if value <= " ":
+            raise ValueError("a quote that is a blank or a control character cannot be told from filling")
+        return value
 
     @model_validator(mode="after")
     def _lines_can_be_told_apart(self) -> CsvDialect:
