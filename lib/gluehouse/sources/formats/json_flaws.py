@@ -23,12 +23,13 @@ _DEEPEST = 1000
 def goes_on() -> Column:
     """Whether anything follows the object: Spark reads the first of a line's values, and leaves the rest unsaid.
 
-    Where no brace but the last one closes anything, nothing can; else the line is read once more, as members of a list.
+    Where no brace but the last one closes anything, nothing can; else the line is read once more without that brace:
+    if an object ends even so, it ended before.
     """
     text = F.btrim(F.col(LINE), F.lit(" \t\r\n"))
-    members = F.json_array_length(F.concat(F.lit("["), text, F.lit(", null]")))
     closes_before = F.instr(text, "}") < F.length(text)
-    return ~text.endswith("}") | (closes_before & ~members.eqNullSafe(F.lit(2)))
+    ended = F.json_object_keys(F.substr(text, F.lit(1), F.length(text) - 1)).isNotNull()
+    return ~text.endswith("}") | (closes_before & ended)
 
 
 def repeats_within() -> Column:
