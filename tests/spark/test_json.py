@@ -67,3 +67,20 @@ def test_a_line_is_taken_where_it_is_one_object_and_nothing_else(read: Read) -> 
     assert set_aside(rows) == [line for line in lines if line not in fine]
     assert len(rows) == len(lines) > 1500
     assert len(fine) > 30
+
+
+WORDS = ["NaN", "Infinity", "-Infinity", "+Infinity", "INF", "-INF", "+INF"]
+PLACES = ['{"s": %s}', '{"s": [%s]}', '{"s": {"a": [1, %s]}}', '{"d": %s}', '{"p": %s}', '{"x": {"y": %s}}']
+
+
+def test_a_number_that_json_has_not_makes_a_record_malformed_wherever_it_stands(read: Read) -> None:
+    lines = [place % word for place in PLACES for word in WORDS]
+    assert set_aside(read("t.json", "\n".join(lines).encode())) == lines
+    rows = read("t.json", b'{"d": "NaN"}\n{"d": "Infinity"}\n{"d": "-Infinity"}\n{"s": ["NaN", "Infinity"]}')
+    assert set_aside(rows) == []
+    assert [(str(row["d"]), row["s"]) for row in rows] == [
+        ("nan", None),
+        ("inf", None),
+        ("-inf", None),
+        ("None", '["NaN","Infinity"]'),
+    ]

@@ -20,8 +20,14 @@ from gluehouse.spec.json_document import records_of
 from gluehouse.spec.source import FileSource
 
 _RECORD = "_record"
-# Quotes are those of RFC 8259 alone: what looks for names twice knows no others.
-_OPTIONS = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": MALFORMED, "allowSingleQuotes": "false"}
+# Quotes are those of RFC 8259 alone: what looks for names twice knows no others. So are numbers: of those that are none
+# Spark would make texts.
+_OPTIONS = {
+    "mode": "PERMISSIVE",
+    "columnNameOfCorruptRecord": MALFORMED,
+    "allowSingleQuotes": "false",
+    "allowNonNumericNumbers": "false",
+}
 
 
 def read_json_lines(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> Opened:
