@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from pyspark.sql import Row
 
 from gluehouse.spec.contract import Contract
@@ -21,6 +22,7 @@ CONTRACT = Contract.model_validate(
         ],
     }
 )
+FORMATS = [("t.json", {"format": "json"}), ("d.json", {"format": "json_document"})]
 PIECES = ['{"s": "x"}', '{"s":"}"}', "{}", "[]", "[", "]", "{", "}", '"', '"a"', "null", "7", ":", ",", ", ", " ", "x"]
 MORE_THAN_ONE = [
     '{"s":"b"}, {"s":"c"}]}',
@@ -67,6 +69,35 @@ def test_a_line_is_taken_where_it_is_one_object_and_nothing_else(read: Read) -> 
     assert set_aside(rows) == [line for line in lines if line not in fine]
     assert len(rows) == len(lines) > 1500
     assert len(fine) > 30
+
+
+FITTING = [
+    ('{"p": "1.50"}', "1.50"),
+    ('{"p": 12345678.90, "s": "1,50"}', "12345678.90"),
+    ('{"s": ["1,5", 2, "3"], "p": "-1e2"}', "-100.00"),
+    ('{"p": "\\u0031.5"}', "1.50"),
+]
+WITH_COMMAS = [
+    '{"p": "1,50"}',
+    '{"p": "1,234,5", "s": "a"}',
+    '{"s": "a", "p": ",,1"}',
+    '{"p": "-1,5e1"}',
+    '{"p": "1\\u002C50"}',
+    '{"p": "\\u0031,\\u0032"}',
+    '{"p": "1,\\u0665"}',
+    '{"p": "1,\u0665"}',
+]
+
+
+@pytest.mark.parametrize(("name", "settings"), FORMATS)
+def test_a_decimal_that_is_given_as_text_does_not_lose_its_commas(
+    read: Read, name: str, settings: dict[str, Any]
+) -> None:
+    lines = [line for line, _ in FITTING] + WITH_COMMAS
+    text = f"[{', '.join(lines)}]" if name == "d.json" else "\n".join(lines)
+    rows = read(name, text.encode(), settings)
+    assert set_aside(rows) == WITH_COMMAS
+    assert [str(row["p"]) for row in rows if not row["_violations"]] == [price for _, price in FITTING]
 
 
 WORDS = ["NaN", "Infinity", "-Infinity", "+Infinity", "INF", "-INF", "+INF"]

@@ -13,7 +13,13 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType, StringType, StructField, StructType
 
 from gluehouse.frames.parse import MALFORMED
-from gluehouse.sources.formats.json_flaws import goes_on, half_a_character, repeats_within, rounds_a_number
+from gluehouse.sources.formats.json_flaws import (
+    drops_commas,
+    goes_on,
+    half_a_character,
+    repeats_within,
+    rounds_a_number,
+)
 from gluehouse.sources.opened import LINE, Opened, as_path, holds_lost_bytes, read_lines, several, text_reader
 from gluehouse.spec.contract import Column
 from gluehouse.spec.json_document import records_of
@@ -62,6 +68,8 @@ def _opened(records: DataFrame, columns: Sequence[Column]) -> Opened:
     ]
     texts = [_field(name) for column in columns if column.type == "string" for name in column.names]
     unfit += [rounds_a_number(texts)] if texts else []
+    decimals = [field.name for field in fields if isinstance(field.dataType, DecimalType)]
+    unfit += [drops_commas(_as_texts(decimals), decimals)] if decimals else []
     unfit += [several(map(_field, column.names)) for column in columns if column.aliases]
     bad = reduce(or_, (F.coalesce(one, F.lit(False)) for one in unfit))
     agreed = (F.coalesce(*map(_field, column.names)).alias(column.name) for column in columns)
@@ -93,6 +101,10 @@ def _times(text: str) -> SparkColumn:
 
 def _field(name: str) -> SparkColumn:
     return F.col(_RECORD)[name]
+
+
+def _as_texts(names: Sequence[str]) -> SparkColumn:
+    return F.from_json(LINE, StructType([StructField(name, StringType()) for name in names]), _OPTIONS)
 
 
 def _widest(column: Column) -> DecimalType | StringType:

@@ -72,6 +72,22 @@ def rounds_a_number(texts: Sequence[Column]) -> Column:
     return F.when(F.col(LINE).rlike("[0-9.]{17}|[0-9][eE][+-]?[0-9]{3}"), F.exists(numbers, altered))
 
 
+def drops_commas(again: Column, decimals: Sequence[str]) -> Column:
+    """Whether a decimal is given as a text with commas: Spark leaves them out, and 1,50 becomes 150.
+
+    ``again``: the record, read with its ``decimals`` as texts, by their names. It is read so only where a text of the
+    record could be such a number, in which any character may be an escape.
+    """
+    other, digits = r"-+.\\ua-fA-F", r"0-9\p{Nd}"
+    begins = rf'"(?=[{other},]*+[{digits}])[{other}{digits}&&[^\\]]*+'
+    # Within a filter, so that the record is read once.
+    given = F.filter(
+        F.array(again),
+        lambda record: F.concat(*(F.coalesce(record[name], F.lit("")) for name in decimals)).contains(","),
+    )
+    return F.when(F.col(LINE).rlike(rf'{begins}[,\\][{other}{digits},]*+"'), F.size(given) > 0)
+
+
 def _names() -> Column:
     """The braces of the record and the names of its fields, in quotes and with their colon; nothing else."""
     plain = F.replace(F.col(LINE), F.lit("\\\\"), F.lit(_BACKSLASH))
