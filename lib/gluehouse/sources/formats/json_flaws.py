@@ -18,6 +18,9 @@ _BACKSLASH, _QUOTE, _BEGIN, _END, _OPENING, _CLOSING, _TWICE = "\x03", "\x04", "
 _NAME = f"{_BEGIN}[^{_END}]*+{_END}"
 # Jackson, which Spark reads JSON with, takes no deeper text.
 _DEEPEST = 1000
+# Not what stands between two texts. Java has digits of other scripts, too.
+_OF_NUMBERS = r"-+.0-9a-fA-Fu\x80-\uffff"
+_NUMBER_WITH_COMMAS = rf'"[{_OF_NUMBERS}]*+[,\\][{_OF_NUMBERS},\\]*+"(?<!",")'
 
 
 def goes_on() -> Column:
@@ -76,16 +79,14 @@ def drops_commas(again: Column, decimals: Sequence[str]) -> Column:
     """Whether a decimal is given as a text with commas: Spark leaves them out, and 1,50 becomes 150.
 
     ``again``: the record, read with its ``decimals`` as texts, by their names. It is read so only where a text of the
-    record could be such a number, in which any character may be an escape.
+    record could be such a number; any character of it may be an escape.
     """
-    other, digits = r"-+.\\ua-fA-F", r"0-9\p{Nd}"
-    begins = rf'"(?=[{other},]*+[{digits}])[{other}{digits}&&[^\\]]*+'
     # Within a filter, so that the record is read once.
     given = F.filter(
         F.array(again),
         lambda record: F.concat(*(F.coalesce(record[name], F.lit("")) for name in decimals)).contains(","),
     )
-    return F.when(F.col(LINE).rlike(rf'{begins}[,\\][{other}{digits},]*+"'), F.size(given) > 0)
+    return F.when(F.col(LINE).rlike(_NUMBER_WITH_COMMAS), F.size(given) > 0)
 
 
 def _names() -> Column:
