@@ -24,6 +24,7 @@ CONTRACT = Contract.model_validate(
 )
 FORMATS = [("t.json", {"format": "json"}), ("d.json", {"format": "json_document"})]
 PIECES = ['{"s": "x"}', '{"s":"}"}', "{}", "[]", "[", "]", "{", "}", '"', '"a"', "null", "7", ":", ",", ", ", " ", "x"]
+NAMES = ['"a"', '"b"', '"A"', '"a{"', '"}"', '""', r'"\\"', r'"a\""', '"a" ', '"a":[{"b":{},"a"', '"c"', '"d"', '"e"']
 MORE_THAN_ONE = [
     '{"s":"b"}, {"s":"c"}]}',
     '{"s":"x"},null]}',
@@ -62,6 +63,19 @@ def random_lines(count: int) -> list[str]:
     return [head + tail + rng.choice(["", "}", "]}", " {}", " "]) for tail in tails for head in heads]
 
 
+def random_value(rng: random.Random, depth: int) -> str:
+    """Now and then a name stands twice in it."""
+    kind = rng.choice("{{[v") if depth else "v"
+    if kind == "v":
+        return rng.choice(["1", "null", '"{"', r'"\"a\": {"', '"a"', "{}", "[]"])
+    values = [random_value(rng, depth - 1) for _ in range(rng.randint(0, 4))]
+    if kind == "[":
+        return f"[{', '.join(values)}]"
+    names = rng.choices(NAMES, k=len(values)) if rng.random() < 0.1 else rng.sample(NAMES, k=len(values))
+    members = [f"{name}: {value}" + "}]" * name.startswith('"a":[') for name, value in zip(names, values, strict=True)]
+    return f"{{{', '.join(members)}}}"
+
+
 def test_a_line_is_taken_where_it_is_one_object_and_nothing_else(read: Read) -> None:
     lines = [line for line in MORE_THAN_ONE + random_lines(400) if line.strip()]
     fine = [line for line in lines if is_one_object(line)]
@@ -69,6 +83,18 @@ def test_a_line_is_taken_where_it_is_one_object_and_nothing_else(read: Read) -> 
     assert set_aside(rows) == [line for line in lines if line not in fine]
     assert len(rows) == len(lines) > 1500
     assert len(fine) > 30
+
+
+def test_a_name_that_stands_twice_in_one_object_is_told_from_one_that_stands_in_two(read: Read) -> None:
+    rng = random.Random(11)
+    lines = [f'{{"x": [{random_value(rng, 4)}, {random_value(rng, 4)}]}}' for _ in range(600)]
+    wide = ", ".join(f'"n{number}": {number}' for number in range(20_000))
+    deep = '{"n1": ' * 900 + "1" + "}" * 900
+    lines += [f'{{"n1": {deep}, "x": {{{wide}{tail}}}}}' for tail in ("", ', "n0": 1', f', "y": {deep}')]
+    lines += [f'{{"x": {{"a": 1}}, "y": {{"a": 2}}, "z": [{", ".join(["{}"] * 20_000)}]}}']
+    bad = [line for line in lines if not is_one_object(line)]
+    assert set_aside(read("t.json", "\n".join(lines).encode())) == bad
+    assert 50 < len(bad) < 550
 
 
 FITTING = [
