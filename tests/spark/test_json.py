@@ -19,6 +19,7 @@ CONTRACT = Contract.model_validate(
             {"name": "s", "type": "string"},
             {"name": "d", "type": "double"},
             {"name": "p", "type": "decimal(10,2)"},
+            {"name": "m", "type": "decimal(38,2)"},
         ],
     }
 )
@@ -102,8 +103,11 @@ FITTING = [
     ('{"p": 12345678.90, "s": "1,50"}', "12345678.90"),
     ('{"s": ["1,5", 2, "3"], "p": "-1e2"}', "-100.00"),
     ('{"p": "\\u0031.5"}', "1.50"),
+    ('{"p": 1.50, "m": 1.00000000, "d": 1.005}', "1.50"),
+    ('{"p": 150e-2, "m": -1e-2, "s": "1,000"}', "1.50"),
+    ('{"m": 123456789012345678901234567890123456.78, "d": 1e-7, "p": -0e-9}', "0.00"),
 ]
-WITH_COMMAS = [
+ALTERED = [
     '{"p": "1,50"}',
     '{"p": "1,234,5", "s": "a"}',
     '{"s": "a", "p": ",,1"}',
@@ -112,17 +116,19 @@ WITH_COMMAS = [
     '{"p": "\\u0031,\\u0032"}',
     '{"p": "1,\\u0665"}',
     '{"p": "1,\u0665"}',
+    '{"m": 1.005}',
+    '{"p": 1, "m": "-.001"}',
+    '{"m": 1.5e-2}',
+    '{"p": "1.e-40"}',
 ]
 
 
 @pytest.mark.parametrize(("name", "settings"), FORMATS)
-def test_a_decimal_that_is_given_as_text_does_not_lose_its_commas(
-    read: Read, name: str, settings: dict[str, Any]
-) -> None:
-    lines = [line for line, _ in FITTING] + WITH_COMMAS
+def test_a_decimal_loses_neither_its_commas_nor_its_digits(read: Read, name: str, settings: dict[str, Any]) -> None:
+    lines = [line for line, _ in FITTING] + ALTERED
     text = f"[{', '.join(lines)}]" if name == "d.json" else "\n".join(lines)
     rows = read(name, text.encode(), settings)
-    assert set_aside(rows) == WITH_COMMAS
+    assert set_aside(rows) == ALTERED
     assert [str(row["p"]) for row in rows if not row["_violations"]] == [price for _, price in FITTING]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import or_
 
@@ -14,7 +14,7 @@ from pyspark.sql.types import DecimalType, StringType, StructField, StructType
 
 from gluehouse.frames.parse import MALFORMED
 from gluehouse.sources.formats.json_flaws import (
-    drops_commas,
+    alters_a_decimal,
     goes_on,
     half_a_character,
     repeats_within,
@@ -68,8 +68,8 @@ def _opened(records: DataFrame, columns: Sequence[Column]) -> Opened:
     ]
     texts = [_field(name) for column in columns if column.type == "string" for name in column.names]
     unfit += [rounds_a_number(texts)] if texts else []
-    decimals = [field.name for field in fields if isinstance(field.dataType, DecimalType)]
-    unfit += [drops_commas(_as_texts(decimals), decimals)] if decimals else []
+    kept = {field.name: field.dataType.scale for field in fields if isinstance(field.dataType, DecimalType)}
+    unfit += [alters_a_decimal(F.col(_RECORD), _as_texts(kept), kept)] if kept else []
     unfit += [several(map(_field, column.names)) for column in columns if column.aliases]
     bad = reduce(or_, (F.coalesce(one, F.lit(False)) for one in unfit))
     agreed = (F.coalesce(*map(_field, column.names)).alias(column.name) for column in columns)
@@ -103,7 +103,7 @@ def _field(name: str) -> SparkColumn:
     return F.col(_RECORD)[name]
 
 
-def _as_texts(names: Sequence[str]) -> SparkColumn:
+def _as_texts(names: Iterable[str]) -> SparkColumn:
     return F.from_json(LINE, StructType([StructField(name, StringType()) for name in names]), _OPTIONS)
 
 

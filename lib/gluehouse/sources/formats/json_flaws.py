@@ -6,7 +6,9 @@ holds of few records, because most have none of this.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import and_
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -74,18 +76,23 @@ def rounds_a_number(texts: Sequence[Column]) -> Column:
     return F.when(F.col(LINE).rlike("[0-9.]{17}|[0-9][eE][+-]?[0-9]{3}"), F.exists(numbers, altered))
 
 
-def drops_commas(again: Column, decimals: Sequence[str]) -> Column:
-    """Whether a decimal is given as a text with commas: Spark leaves them out, and 1,50 becomes 150.
+def alters_a_decimal(record: Column, again: Column, kept: Mapping[str, int]) -> Column:
+    """Whether a decimal is another one than was delivered: of a text Spark leaves commas out, so that 1,50 becomes 150,
+    and it rounds where its type has no room for all decimals.
 
-    ``again``: the record, read with its ``decimals`` as texts, by their names. It is read so only where a text of the
-    record could be such a number; any character of it may be an escape.
+    ``kept``: how many it has room for, by the fields of ``record``; ``again``: the same fields, read as texts. That is
+    done only where the line has a text that may be a number with commas (any character of it may be an escape), or a
+    number with more decimals. What a double cannot tell apart is not found.
     """
-    # Within a filter, so that the record is read once.
-    given = F.filter(
-        F.array(again),
-        lambda record: F.concat(*(F.coalesce(record[name], F.lit("")) for name in decimals)).contains(","),
-    )
-    return F.when(F.col(LINE).rlike(_NUMBER_WITH_COMMAS), F.size(given) > 0)
+    smallest = rf'[-+".0-9](?:\.[0-9]{{{min(kept.values()) + 1}}}|[eE]-)'
+
+    def altered(texts: Column) -> Column:
+        same = (texts[name].cast("double").eqNullSafe(record[name].cast("double")) for name in kept)
+        return ~reduce(and_, same)
+
+    # Within a list, so that the record is read once.
+    found = F.exists(F.array(again), altered)
+    return F.when(F.col(LINE).rlike(_NUMBER_WITH_COMMAS) | F.col(LINE).rlike(smallest), found)
 
 
 def _names() -> Column:
