@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import or_
 
@@ -13,15 +13,27 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType, StringType, StructField, StructType
 
 from gluehouse.frames.parse import MALFORMED
-from gluehouse.sources.formats.json_flaws import goes_on, half_a_character, repeats_within, rounds_a_number
+from gluehouse.sources.formats.json_flaws import (
+    alters_a_decimal,
+    goes_on,
+    half_a_character,
+    repeats_within,
+    rounds_a_number,
+)
 from gluehouse.sources.opened import LINE, Opened, as_path, holds_lost_bytes, read_lines, several, text_reader
 from gluehouse.spec.contract import Column
 from gluehouse.spec.json_document import records_of
 from gluehouse.spec.source import FileSource
 
 _RECORD = "_record"
-# Quotes are those of RFC 8259 alone: what looks for names twice knows no others.
-_OPTIONS = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": MALFORMED, "allowSingleQuotes": "false"}
+# Quotes are those of RFC 8259 alone: what looks for names twice knows no others. So are numbers: of those that are none
+# Spark would make texts.
+_OPTIONS = {
+    "mode": "PERMISSIVE",
+    "columnNameOfCorruptRecord": MALFORMED,
+    "allowSingleQuotes": "false",
+    "allowNonNumericNumbers": "false",
+}
 
 
 def read_json_lines(spark: SparkSession, uri: str, source: FileSource, columns: Sequence[Column]) -> Opened:
@@ -56,6 +68,8 @@ def _opened(records: DataFrame, columns: Sequence[Column]) -> Opened:
     ]
     texts = [_field(name) for column in columns if column.type == "string" for name in column.names]
     unfit += [rounds_a_number(texts)] if texts else []
+    kept = {field.name: field.dataType.scale for field in fields if isinstance(field.dataType, DecimalType)}
+    unfit += [alters_a_decimal(F.col(_RECORD), _as_texts(kept), kept)] if kept else []
     unfit += [several(map(_field, column.names)) for column in columns if column.aliases]
     bad = reduce(or_, (F.coalesce(one, F.lit(False)) for one in unfit))
     agreed = (F.coalesce(*map(_field, column.names)).alias(column.name) for column in columns)
@@ -87,6 +101,10 @@ def _times(text: str) -> SparkColumn:
 
 def _field(name: str) -> SparkColumn:
     return F.col(_RECORD)[name]
+
+
+def _as_texts(names: Iterable[str]) -> SparkColumn:
+    return F.from_json(LINE, StructType([StructField(name, StringType()) for name in names]), _OPTIONS)
 
 
 def _widest(column: Column) -> DecimalType | StringType:
