@@ -174,6 +174,12 @@ def test_a_malformed_record_has_that_one_violation_and_its_record_as_raw_form(sp
     assert row["_raw"] == "x,y,z"
 
 
+def test_a_malformed_record_is_kept_as_text_whatever_its_bytes_are(spark) -> None:
+    frame = spark.sql("SELECT 'x' AS a, 'o' AS _source_object, cast(X'C3A4FF0A' AS string) AS _malformed")
+    row = parse(frame, agreed({"name": "a", "type": "int"})).selectExpr("cast(_raw AS binary) AS raw").first()
+    assert bytes(row["raw"]).decode() == "\u00e4\ufffd\n"
+
+
 def test_a_date_is_read_by_its_format_only(spark) -> None:
     assert parsed(spark, "date", "29.02.2024", format="dd.MM.yyyy")["a"] == dt.date(2024, 2, 29)
     assert rules(parsed(spark, "date", "2024-02-29", format="dd.MM.yyyy")) == ["type(a)"]

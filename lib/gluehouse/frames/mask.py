@@ -32,9 +32,14 @@ def record(malformed: Column, masked: Iterable[str]) -> Column:
     """A malformed record, which shows nothing where a column is masked: nobody can tell its cells apart."""
     hidden = sorted(masked)
     if not hidden:
-        return malformed
+        return _legible(malformed)
     told = f"{MASK} not shown, because {', '.join(hidden)} may be in it; the source object has the record"
     return F.when(malformed.isNotNull(), F.lit(told))
+
+
+def _legible(record: Column) -> Column:
+    """The record with U+FFFD for bytes that are no text: Parquet takes them as they are, and only Spark reads them."""
+    return F.decode(F.encode(record, "UTF-8"), "UTF-8")
 
 
 def _shown(value: Column, hidden: bool) -> Column:
