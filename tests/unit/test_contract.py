@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,9 @@ def test_only_columns_of_one_kind_are_compared(left: str, right: str, fits: bool
         ({"rule": "comparison", "column": "net", "operator": "=", "other": "net"}, "names net twice"),
         ({"rule": "comparison", "column": "net", "operator": "==", "other": "gross"}, "operator"),
         ({"rule": "between", "column": "net", "min": 2, "max": 1}, "no value passes"),
+        ({"rule": "between", "column": "net", "max": "1e999"}, "no column has a number"),
+        ({"rule": "between", "column": "buyer", "min": 5}, "numbers as bounds, but buyer is string"),
+        ({"rule": "between", "column": "opened", "min": 5}, "numbers as bounds, but opened is timestamp"),
         ({"rule": "length", "column": "buyer", "min": 2, "max": 1}, "no text passes"),
         ({"rule": "between", "column": "net", "min": 0, "severity": "stop"}, "severity"),
         ({"rule": "expression", "name": "few", "sql": "count(*) < 9"}, "calls count"),
@@ -149,6 +153,13 @@ def test_a_rule_that_cannot_work_is_refused(rule: dict[str, Any], told: str) -> 
     with pytest.raises(ValidationError) as refused:
         contract(row_rules=[rule])
     assert told in str(refused.value)
+
+
+@pytest.mark.parametrize("bound", [9007199254740993, "12345678901234567.88", 0.1, -90, 1e22])
+def test_a_bound_is_the_number_that_was_written_also_in_an_artifact(bound: Any) -> None:
+    found = contract(row_rules=[{"rule": "between", "column": "net", "max": bound}])
+    again = Contract.model_validate_json(found.model_dump_json())
+    assert [rule.max for one in (found, again) for rule in one.row_rules] == [Decimal(str(bound))] * 2
 
 
 def test_rules_of_uniqueness_and_reference_are_called_by_their_columns() -> None:

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from gluehouse.spec.evolution import Evolution
 from gluehouse.spec.model import Spec
 from gluehouse.spec.protect import Mask, Protection
-from gluehouse.spec.row_rule import Comparison, RowRule, Unique
+from gluehouse.spec.row_rule import Between, Comparison, RowRule, Unique
 from gluehouse.spec.time_format import check_zone, names_an_offset
 from gluehouse.spec.types import IDENTIFIER, ColumnType, family
 
@@ -130,6 +130,16 @@ class Contract(Spec):
                 left, right = (self.column(name).type for name in rule.columns)
                 if "<" in left or _comparable(left) != _comparable(right):
                     raise ValueError(f"{rule.title} compares {left} with {right}; name two columns of one kind")
+        return self
+
+    @model_validator(mode="after")
+    def _bounds_are_of_numbers(self) -> Contract:
+        for rule in self.row_rules:
+            if isinstance(rule, Between) and family(self.column(rule.column).type) not in _NUMERIC:
+                kind = self.column(rule.column).type
+                raise ValueError(
+                    f"{rule.title} has numbers as bounds, but {rule.column} is {kind}; write an expression"
+                )
         return self
 
     @model_validator(mode="after")
