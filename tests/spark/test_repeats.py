@@ -126,6 +126,30 @@ def test_the_first_can_be_kept_and_without_an_order_only_what_is_the_same_goes(s
     assert (same[0][1], sorted(dropped for _, dropped in same[1:])) == (False, [False, True])
 
 
+def test_rows_that_differ_by_a_microsecond_are_not_the_same(spark: SparkSession) -> None:
+    columns = [
+        {"name": "k", "type": "string"},
+        {"name": "z", "type": "timestamp"},
+        {"name": "s", "type": "struct<n:timestamp_ntz>"},
+    ]
+    agreed = Contract.model_validate({"contract": "t.v1", "columns": columns, "row_rules": [unique("k", keep="any")]})
+    at = "2024-01-01 00:00:00.12345"
+    frame = spark.sql(
+        "SELECT k, z, named_struct('n', n) AS s, '' AS _source_object, CAST(NULL AS string) AS _malformed FROM VALUES "
+        f"('a', TIMESTAMP'{at}', TIMESTAMP_NTZ'{at}'), ('a', TIMESTAMP'{at}6', TIMESTAMP_NTZ'{at}'), "
+        f"('b', TIMESTAMP'{at}', TIMESTAMP_NTZ'{at}'), ('b', TIMESTAMP'{at}', TIMESTAMP_NTZ'{at}6'), "
+        f"('c', TIMESTAMP'{at}', TIMESTAMP_NTZ'{at}'), ('c', TIMESTAMP'{at}', TIMESTAMP_NTZ'{at}') AS rows(k, z, n)"
+    )
+    aside = [row for row in parse(frame, agreed).collect() if row["_violations"]]
+    assert sorted(row["k"] for row in aside) == ["a", "a", "b", "b", "c"]
+    assert {row["_raw"] for row in aside if row["k"] == "c"} == {
+        f'{{"k":"c","z":"{at.replace(" ", "T")}0Z","s":{{"n":"{at.replace(" ", "T")}0"}}}}'
+    }
+    how = How(cleanse=Cleanse.model_validate({"deduplicate": {"keys": ["k"]}}))
+    dropped = parse(frame, agreed.model_copy(update={"row_rules": ()}), (), how).where("_deduplicated").collect()
+    assert [row["k"] for row in dropped] == ["c"]
+
+
 def test_a_bad_row_supersedes_nothing_and_is_never_dropped(spark: SparkSession) -> None:
     rows: list[Delivered] = [("a", "1", "1", "x"), ("a", "bad", "2", "y"), ("a", "bad", "0", "z")]
     found = fates(spark, rows, contract(), {"keys": ["k"], "order_by": ["at"]})

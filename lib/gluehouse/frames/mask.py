@@ -11,6 +11,11 @@ from gluehouse.frames.rules import quoted
 from gluehouse.spec.contract import Contract
 
 MASK = "***"
+# The defaults cut times off at milliseconds.
+EXACT = {
+    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
+    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
+}
 _MASKED = ("direct", "sensitive")
 
 
@@ -25,7 +30,7 @@ def as_json(names: Sequence[str], masked: Iterable[str], within: str | None = No
     ones; a NULL stays one, and is left out."""
     hidden = frozenset(masked)
     place = quoted if within is None else quoted(within).getField
-    return F.to_json(F.struct(*(_shown(place(name), name in hidden).alias(name) for name in names)))
+    return F.to_json(F.struct(*(_shown(place(name), name in hidden).alias(name) for name in names)), EXACT)
 
 
 def record(malformed: Column, masked: Iterable[str]) -> Column:

@@ -147,17 +147,13 @@ def _warned(contract: Contract) -> Column:
     """Whether the row breaks each rule that only warns, by the values that stand behind a protection."""
     found = {id(rule): where for rule, where in zip(_references(contract), missing(_references(contract)), strict=True)}
     found |= {id(rule): quoted(_REPEATED)[place] for place, rule in enumerate(_unique(contract))}
-    types = _types(contract)
+    types = contract.types
     told = [found[id(rule)] if id(rule) in found else check(rule, types).isNotNull() for rule in _warning(contract)]
     return F.array(*told).cast("array<boolean>")
 
 
 def _warning(contract: Contract) -> list[RowRule]:
     return [rule for rule in contract.row_rules if rule.severity == "warn"]
-
-
-def _types(contract: Contract) -> dict[str, str]:
-    return {column.name: column.type for column in contract.columns}
 
 
 def _references(contract: Contract) -> list[Reference]:
@@ -194,7 +190,7 @@ def _own(contract: Contract, cells: Sequence[Cell]) -> list[Column]:
         if not cell.column.nullable
     ]
     alone = [r for r in contract.row_rules if r.severity == "reject" and not isinstance(r, Reference | Unique)]
-    rules = [check(rule, _types(contract)) for rule in alone]
+    rules = [check(rule, contract.types) for rule in alone]
     pairs = zip(_references(contract), missing(_references(contract)), strict=True)
     return [*casts, *nulls, *rules, *(broken(rule, where) for rule, where in pairs if rule.severity == "reject")]
 

@@ -8,6 +8,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
+from gluehouse.frames.mask import EXACT
 from gluehouse.frames.rules import quoted
 from gluehouse.spec.cleanse import Deduplicate
 from gluehouse.spec.row_rule import Unique
@@ -16,8 +17,6 @@ _TAKING_PART, _COMBINATION, _SPREAD, _WHOLE = "__taking_part", "__combination", 
 _HELPERS = (_TAKING_PART, _COMBINATION, _SPREAD, _WHOLE)
 # Over so many groups rows are spread that take no part, such as those with NULL: they are no combination.
 _GROUPS = 4096
-# The default cuts times off at milliseconds.
-_EXACT = {"timestamp": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
 
 
 def with_repeats(frame: DataFrame, names: Sequence[str], deduplicate: Deduplicate, among: Column, to: str) -> DataFrame:
@@ -64,7 +63,7 @@ def _prepared(
         _SPREAD: F.when(~F.col(_TAKING_PART), spread),
     }
     if whole:
-        values[_WHOLE] = F.sha2(F.to_json(F.struct(*(quoted(name) for name in names)), _EXACT), 256)
+        values[_WHOLE] = F.sha2(F.to_json(F.struct(*(quoted(name) for name in names)), EXACT), 256)
     return frame.withColumn(_TAKING_PART, legible).withColumns(values)
 
 

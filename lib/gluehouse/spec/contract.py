@@ -135,8 +135,8 @@ class Contract(Spec):
     @model_validator(mode="after")
     def _bounds_are_of_numbers(self) -> Contract:
         for rule in self.row_rules:
-            if isinstance(rule, Between) and family(self.column(rule.column).type) not in _NUMERIC:
-                kind = self.column(rule.column).type
+            kind = self.types[rule.column] if isinstance(rule, Between) else "int"
+            if isinstance(rule, Between) and family(kind) not in _NUMERIC:
                 raise ValueError(
                     f"{rule.title} has numbers as bounds, but {rule.column} is {kind}; write an expression"
                 )
@@ -161,6 +161,10 @@ class Contract(Spec):
     @property
     def column_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
+
+    @property
+    def types(self) -> dict[str, str]:
+        return {column.name: column.type for column in self.columns}
 
     def column(self, name: str) -> Column:
         """The column of exactly this name; raises KeyError where there is none."""

@@ -58,7 +58,7 @@ class Exact:
         return self._number(int(units)) if fits else None
 
     def _units(self, number: Decimal) -> Fraction:
-        return Fraction(number) * 10**self.scale
+        return Fraction(number) * Fraction(10) ** self.scale
 
     def _number(self, units: int) -> Decimal:
         # From text, because arithmetic would round to the 28 digits of the context.
