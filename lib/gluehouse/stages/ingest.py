@@ -16,6 +16,7 @@ from gluehouse.stages import replayed, zones
 from gluehouse.stages.context import StageContext
 from gluehouse.stages.preparation import how
 from gluehouse.stages.report import Report
+from gluehouse.stages.thrown import naming_rules_that_throw
 
 _COUNTED = ("in", "good", "quarantined", "deduplicated")
 
@@ -23,15 +24,15 @@ _COUNTED = ("in", "good", "quarantined", "deduplicated")
 def run(context: StageContext) -> Report:
     """Every delivered row ends in staging or in quarantine, or repeats one; their counts add up to what was read.
 
-    Raises InputError where the delivery as a whole cannot be taken (GH2010 to GH2020), and ConfigError GH1090 to GH1092
-    where what the contract asks for is not at hand. Too many bad rows, a snapshot without a good one, or a replay whose
-    corrected records do not add up, are the report's problem.
+    Raises InputError where the delivery as a whole cannot be taken (GH2010 to GH2020), and ConfigError GH1090 to GH1093
+    where what the contract asks for is not at hand, or throws on a row. Too many bad rows, a snapshot without a good
+    one, or a replay whose corrected records do not add up, are the report's problem.
     """
     spec, contract = context.pipeline.spec, context.pipeline.contract
     uris = [delivered.uri for delivered in replayed.objects_of(context)]
     _refuse_changed(context)
     prepared = how(context)
-    with refusing_damaged_objects(uris):
+    with naming_rules_that_throw(contract), refusing_damaged_objects(uris):
         delivered = replayed.read(context)
         seen, warned, kept = Observation(), warnings(contract), replayed.kept(context)
         bad, dropped = F.size(quoted(VIOLATIONS)) > 0, quoted(DEDUPLICATED)
