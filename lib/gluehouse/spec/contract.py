@@ -17,7 +17,7 @@ from gluehouse.spec.types import IDENTIFIER, ColumnType, family
 CONTRACT_NAME = r"^[a-z][a-z0-9_]*\.v[1-9][0-9]*$"
 # Beside its contract's columns a delivered row carries these.
 BOOKKEEPING = frozenset((
-    "_broken", "_cleaned", "_deduplicated", "_delivered", "_malformed", "_raw", "_rejected", "_repeated",
+    "_broken", "_cleaned", "_deduplicated", "_delivered", "_gives_way", "_malformed", "_raw", "_rejected", "_repeated",
     "_source_object", "_violations", "_warned",
 ))  # fmt: skip
 _NUMERIC = ("integer", "floating", "decimal")
