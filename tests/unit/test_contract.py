@@ -66,6 +66,8 @@ def test_a_contract_says_aliases_pii_formats_and_a_zone_of_its_columns() -> None
 def test_one_format_may_be_written_without_a_list_and_none_left_out() -> None:
     assert Column(name="a", type="date", format="yyyy").formats == ("yyyy",)
     assert Column(name="a", type="date").formats == ()
+    several = ("d.M.yy h:mm a", "yyyy-MM-dd'T'HH:mm[:ss][.SSS]XXX", "yyyyDDD", "dd LLLL yyyy 'o''clock' z")
+    assert Column(name="a", type="timestamp", format=several).formats == several
 
 
 @pytest.mark.parametrize(
@@ -80,6 +82,12 @@ def test_one_format_may_be_written_without_a_list_and_none_left_out() -> None:
         ({"format": "yyyy HH:mm", "zone": "Europe/Berln"}, "is no time zone"),
         ({"format": "yyyy HH:mm", "zone": "+02:00"}, "is no time zone"),
         ({"format": ["HH:mm", "HH:mm XXX"], "zone": "UTC"}, "reads an offset itself"),
+        ({"format": "YYYY-MM-dd"}, "has YYYY, by which Spark reads no text; y is the year"),
+        ({"format": ["yyyy", "eee dd"]}, "has eee, by which"),
+        ({"format": "yyyy-MM-ddTHH:mm"}, "has T, by which Spark reads no text; 'T' in quotes is text"),
+        ({"format": "d. MMMMM yyyy"}, "has MMMMM, by which"),
+        ({"format": "yyyy-MM-dd'T"}, "without the other"),
+        ({"format": "yyyy]"}, "without the other"),
         ({"pii": "secret"}, "pii"),
         ({"aliases": [""]}, "aliases"),
     ],
@@ -153,6 +161,36 @@ def test_a_rule_that_cannot_work_is_refused(rule: dict[str, Any], told: str) -> 
     with pytest.raises(ValidationError) as refused:
         contract(row_rules=[rule])
     assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(?P<x>a)",
+        "(?P<x>a)(?P=x)",
+        "(a)?(?(1)b|c)",
+        "(?a)x",
+        "(?#c)a",
+        "a{,3}",
+        "{a}",
+        r"\U00000041",
+        r"\0",
+        r"[\b]",
+        "[a[b]",
+    ],
+)
+def test_a_pattern_that_java_does_not_read_is_refused_with_what_to_write(pattern: str) -> None:
+    with pytest.raises(ValidationError, match="; write") as refused:
+        contract(row_rules=[{"rule": "pattern", "column": "buyer", "pattern": pattern}])
+    assert "Java" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"\{a\}", "a{2,}", "(?i-s:x)", "a++", r"(a)\1", r"[\]{}]", "[]a]", r"\012\u0041", r"[\w.]+@\\", "[a-z&&[^b]]", ""],
+)
+def test_a_pattern_that_java_reads_is_taken(pattern: str) -> None:
+    contract(row_rules=[{"rule": "pattern", "column": "buyer", "pattern": pattern}])
 
 
 @pytest.mark.parametrize("bound", [9007199254740993, "12345678901234567.88", 0.1, -90, 1e22])

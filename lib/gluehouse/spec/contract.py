@@ -11,7 +11,7 @@ from gluehouse.spec.evolution import Evolution
 from gluehouse.spec.model import Spec
 from gluehouse.spec.protect import Mask, Protection
 from gluehouse.spec.row_rule import Between, Comparison, RowRule, Unique
-from gluehouse.spec.time_format import check_zone, names_an_offset
+from gluehouse.spec.time_format import check_format, check_zone, names_an_offset
 from gluehouse.spec.types import IDENTIFIER, ColumnType, family
 
 CONTRACT_NAME = r"^[a-z][a-z0-9_]*\.v[1-9][0-9]*$"
@@ -65,6 +65,8 @@ class Column(Spec):
             raise ValueError(f"a format is for date and timestamp columns, but {self.name} is {self.type}")
         if not self.formats or not all(self.formats) or len(set(self.formats)) != len(self.formats):
             raise ValueError(f"the formats of {self.name} must be one or more, none empty and none twice")
+        for pattern in self.formats:
+            check_format(pattern)
         return self
 
     @model_validator(mode="after")
