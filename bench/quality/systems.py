@@ -97,7 +97,8 @@ class Naive(System):
         unique = [rule for rule in self.contract.row_rules if isinstance(rule, Unique)]
         for place, rule in enumerate(unique):
             rows = rows.withColumn(f"n{place}", F.count(F.lit(1)).over(Window.partitionBy(*rule.columns)))
-        own = [check(rule).isNotNull() for rule in self.contract.row_rules if not isinstance(rule, Unique)]
+        alone = [rule for rule in self.contract.row_rules if not isinstance(rule, Unique)]
+        own = [check(rule, self.contract.types).isNotNull() for rule in alone]
         bad = [*own, *(F.col(f"n{place}") > 1 for place in range(len(unique)))]
         for place, broken in enumerate(bad):
             one = F.coalesce(broken, F.lit(False))

@@ -41,7 +41,7 @@ def fused(context: StageContext) -> Manifest:
 
 class Ports:
     """Deliveries into one folder of zones. ``spec``, ``agreed``: fields of pipeline and contract to be replaced;
-    ``top``: the most that the contract's rule allows."""
+    ``rules``: row rules beside the one of which ``top`` is the most that it allows."""
 
     def __init__(
         self,
@@ -50,15 +50,17 @@ class Ports:
         lock: FileLock,
         spec: dict[str, Any] | None = None,
         agreed: dict[str, Any] | None = None,
+        rules: tuple[dict[str, Any], ...] = (),
     ) -> None:
         self.spark, self.folder, self.lock = spark, folder, lock
+        self.rules = rules
         self.spec, self.agreed = {**SPEC, **(spec or {})}, {**CONTRACT, **(agreed or {})}
 
     def context(self, name: str, text: str | None = None, top: float = 100) -> StageContext:
         delivered = self.folder / "landing/ports" / name
         if text is not None:
             delivered = landed(self.folder, f"ports/{name}", text)
-        rules = [{"rule": "between", "column": "depth", "min": 0, "max": top}]
+        rules = [{"rule": "between", "column": "depth", "min": 0, "max": top}, *self.rules]
         pipeline = compiled(self.spec, {**self.agreed, "row_rules": rules})
         return context_of(self.spark, self.folder, pipeline, delivered, self.lock)
 

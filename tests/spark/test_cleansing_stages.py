@@ -130,6 +130,26 @@ def test_sql_that_is_no_condition_over_the_columns_is_refused_before_a_row_is_re
     assert refused.value.code == "GH1092"
 
 
+@pytest.mark.parametrize(
+    ("sql", "thrown"),
+    [
+        ("to_number(town, '999') > 0", "SparkIllegalArgumentException"),
+        ("element_at(array(1), length(town) - length(town)) > 0", "SparkRuntimeException"),
+        ("size(sequence(0, length(town), -1)) > 0", "IllegalArgumentException"),
+        ("town rlike '(' || town", "PatternSyntaxException"),
+        ("regexp_extract(town, '(' || town, 1) = ''", "SparkRuntimeException"),
+        ("make_date(cast(net * 10000000 AS int), 1, 1) > at", "SparkArithmeticException"),
+        ("to_number('ten', '999') > net", "SparkIllegalArgumentException"),
+    ],
+)
+def test_sql_that_throws_on_a_row_ends_the_run_by_a_code_that_names_the_rule(make: Make, sql: str, thrown: str) -> None:
+    with pytest.raises(ConfigError, match=f"the row rule mine throws on a row .{thrown}.") as refused:
+        ingest(make(rules=[{"rule": "expression", "name": "mine", "sql": sql}]))
+    assert refused.value.code == "GH1093"
+    assert (refused.value.__cause__, refused.value.__suppress_context__) == (None, True)
+    assert "paris" not in str(refused.value).lower()
+
+
 def test_without_a_salt_the_run_ends_before_a_row_is_read(make: Make) -> None:
     with pytest.raises(ConfigError) as refused:
         ingest(make(salted=False))

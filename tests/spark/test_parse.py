@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from decimal import Decimal
+from itertools import zip_longest
 
 import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
@@ -174,6 +175,12 @@ def test_a_malformed_record_has_that_one_violation_and_its_record_as_raw_form(sp
     assert row["_raw"] == "x,y,z"
 
 
+def test_a_malformed_record_is_kept_as_text_whatever_its_bytes_are(spark) -> None:
+    frame = spark.sql("SELECT 'x' AS a, 'o' AS _source_object, cast(X'C3A4FF0A' AS string) AS _malformed")
+    row = parse(frame, agreed({"name": "a", "type": "int"})).selectExpr("cast(_raw AS binary) AS raw").first()
+    assert bytes(row["raw"]).decode() == "\u00e4\ufffd\n"
+
+
 def test_a_date_is_read_by_its_format_only(spark) -> None:
     assert parsed(spark, "date", "29.02.2024", format="dd.MM.yyyy")["a"] == dt.date(2024, 2, 29)
     assert rules(parsed(spark, "date", "2024-02-29", format="dd.MM.yyyy")) == ["type(a)"]
@@ -199,7 +206,7 @@ def test_a_typed_value_is_cast_only_without_loss(spark) -> None:
         ({"rule": "pattern", "column": "a", "pattern": "[A-Z]{3}"}, "ABC", "ABCD"),
         ({"rule": "pattern", "column": "a", "pattern": "[A-Z]{3}"}, "ABC", "ABC\n"),
         ({"rule": "length", "column": "a", "min": 1, "max": 2}, "ab", "abc"),
-        ({"rule": "expression", "name": "even_length", "sql": "length(a) % 2 = 0"}, "ab", "abc"),
+        ({"rule": "expression", "name": "even_length", "sql": "length(a) % 2 = 0 -- or none"}, "ab", "abc"),
     ],
 )
 def test_every_row_rule_passes_good_rows_and_null_and_rejects_bad_ones(spark, rule, good, bad) -> None:
@@ -224,6 +231,56 @@ def test_a_range_rejects_what_lies_outside_and_nan(spark) -> None:
         "a", "'o' AS _source_object", "CAST(NULL AS string) AS _malformed"
     )
     assert [len(row["_violations"]) for row in parse(frame, contract).collect()] == [0, 1, 1, 0]
+
+
+BEYOND, LONG = 2**53, "12345678901234567"
+NUMBERS = [
+    ("bigint", {"rule": "between", "max": BEYOND}, [BEYOND - 1, BEYOND], [BEYOND + 1]),
+    ("bigint", {"rule": "between", "min": -BEYOND}, [-BEYOND], [-BEYOND - 1]),
+    ("bigint", {"rule": "between", "min": 0.5, "max": 1e30}, [1, 2**63 - 1], [0]),
+    ("bigint", {"rule": "between", "min": 1e30}, [], [2**63 - 1]),
+    ("bigint", {"rule": "in_set", "values": [1.0, float(BEYOND), "7", 0.5]}, [1, BEYOND, 7], [BEYOND + 1, 0]),
+    ("tinyint", {"rule": "in_set", "values": [300, "x"]}, [], [44]),
+    ("decimal(38,2)", {"rule": "between", "max": "12345678901234567.885"}, [f"{LONG}.88"], [f"{LONG}.89"]),
+    ("decimal(38,0)", {"rule": "between", "min": 0.5}, ["9" * 38], ["0", "-" + "9" * 38]),
+    ("decimal(20,1)", {"rule": "in_set", "values": [1, BEYOND, 0.1, "2"]}, ["1", BEYOND, "0.1", "2.0"], [BEYOND + 1]),
+    ("double", {"rule": "between", "min": 0.1}, ["0.1", "Infinity"], ["0.09", "NaN"]),
+]  # fmt: skip
+
+
+def test_numbers_are_held_against_bounds_and_sets_exactly(spark) -> None:
+    names = [f"a{place}" for place in range(len(NUMBERS))]
+    columns = [{"name": name, "type": type_} for name, (type_, *_) in zip(names, NUMBERS, strict=True)]
+    rules_ = [{"column": name, **rule} for name, (_, rule, *_) in zip(names, NUMBERS, strict=True)]
+    # One case a cell, so that all of them are one frame.
+    cells_of = ([(value, False) for value in good] + [(value, True) for value in bad] for *_, good, bad in NUMBERS)
+    rows = list(zip_longest(*cells_of, [None] * 9))
+    texts = [tuple(cell and str(cell[0]) for cell in row[:-1]) for row in rows]
+    frame = delivered(spark, ", ".join(f"{name} string" for name in names), *texts)
+    for row, cells in zip(parse(frame, agreed(*columns, row_rules=rules_)).collect(), rows, strict=True):
+        broken = [name for name, cell in zip(names, cells, strict=False) if cell and cell[1]]
+        assert [found.partition("(")[2].rstrip(")") for found in rules(row)] == broken, cells
+
+
+@pytest.mark.parametrize(
+    ("type_", "other", "pairs"),
+    [
+        ("bigint", "double", [(BEYOND + 1, BEYOND, ">"), (BEYOND, BEYOND, "="), (5, 4.5, ">"), (1, "-Infinity", ">")]),
+        ("double", "decimal(20,1)", [(BEYOND, BEYOND + 1, "<"), (-BEYOND, -BEYOND - 1, ">"), (0.1, 0.1, "=")]),
+        ("decimal(38,0)", "decimal(38,20)", [("9" * 38, "1.5", ">"), ("-" + "9" * 38, "1.5", "<"), (1, 1, "=")]),
+    ],
+)
+def test_numbers_of_two_types_are_compared_exactly(spark, type_, other, pairs) -> None:
+    holding = {"<": {"<", "<=", "!="}, "=": {"<=", "=", ">="}, ">": {">", ">=", "!="}}
+    rules_ = [
+        {"rule": "comparison", "column": "a", "operator": sign, "other": "b"}
+        for sign in ("<", "<=", "=", "!=", ">=", ">")
+    ]
+    contract = agreed({"name": "a", "type": type_}, {"name": "b", "type": other}, row_rules=rules_)
+    frame = delivered(spark, "a string, b string", *((str(left), str(right)) for left, right, _ in pairs))
+    for row, (*_, sign) in zip(parse(frame, contract).collect(), pairs, strict=True):
+        broken = {found.removeprefix("comparison(a ").removesuffix(" b)") for found in rules(row)}
+        assert broken == {"<", "<=", "=", "!=", ">=", ">"} - holding[sign], row
 
 
 def test_reasons_never_show_the_value(spark) -> None:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from gluehouse.frames.parse import How, parse, warnings
+from gluehouse.frames.parse import How, Replacing, parse, warnings
 from gluehouse.spec.cleanse import Cleanse
 from gluehouse.spec.contract import Contract
 
@@ -126,6 +126,30 @@ def test_the_first_can_be_kept_and_without_an_order_only_what_is_the_same_goes(s
     assert (same[0][1], sorted(dropped for _, dropped in same[1:])) == (False, [False, True])
 
 
+def test_rows_that_differ_by_a_microsecond_are_not_the_same(spark: SparkSession) -> None:
+    columns = [
+        {"name": "k", "type": "string"},
+        {"name": "z", "type": "timestamp"},
+        {"name": "s", "type": "struct<n:timestamp_ntz>"},
+    ]
+    agreed = Contract.model_validate({"contract": "t.v1", "columns": columns, "row_rules": [unique("k", keep="any")]})
+    at = "2024-01-01 00:00:00.12345"
+    frame = spark.sql(
+        "SELECT k, z, named_struct('n', n) AS s, '' AS _source_object, CAST(NULL AS string) AS _malformed FROM VALUES "
+        f"('a', TIMESTAMP'{at}', TIMESTAMP_NTZ'{at}'), ('a', TIMESTAMP'{at}6', TIMESTAMP_NTZ'{at}'), "
+        f"('b', TIMESTAMP'{at}', TIMESTAMP_NTZ'{at}'), ('b', TIMESTAMP'{at}', TIMESTAMP_NTZ'{at}6'), "
+        f"('c', TIMESTAMP'{at}', TIMESTAMP_NTZ'{at}'), ('c', TIMESTAMP'{at}', TIMESTAMP_NTZ'{at}') AS rows(k, z, n)"
+    )
+    aside = [row for row in parse(frame, agreed).collect() if row["_violations"]]
+    assert sorted(row["k"] for row in aside) == ["a", "a", "b", "b", "c"]
+    assert {row["_raw"] for row in aside if row["k"] == "c"} == {
+        f'{{"k":"c","z":"{at.replace(" ", "T")}0Z","s":{{"n":"{at.replace(" ", "T")}0"}}}}'
+    }
+    how = How(cleanse=Cleanse.model_validate({"deduplicate": {"keys": ["k"]}}))
+    dropped = parse(frame, agreed.model_copy(update={"row_rules": ()}), (), how).where("_deduplicated").collect()
+    assert [row["k"] for row in dropped] == ["c"]
+
+
 def test_a_bad_row_supersedes_nothing_and_is_never_dropped(spark: SparkSession) -> None:
     rows: list[Delivered] = [("a", "1", "1", "x"), ("a", "bad", "2", "y"), ("a", "bad", "0", "z")]
     found = fates(spark, rows, contract(), {"keys": ["k"], "order_by": ["at"]})
@@ -136,6 +160,42 @@ def test_rows_that_were_dropped_break_no_uniqueness(spark: SparkSession) -> None
     rows: list[Delivered] = [("a", "1", "1", "x"), ("a", "1", "2", "y")]
     found = fates(spark, rows, contract(unique("k")), {"keys": ["k"], "order_by": ["at"]})
     assert found == [([], True), ([], False)]
+
+
+def test_rows_that_give_way_supersede_nothing_and_are_told_by_the_delivery_alone(spark: SparkSession) -> None:
+    rows = [
+        ("a", "1", "1", "x", "d"), ("a", "1", "2", "y", "d"), ("a", "1", "2", "z", "d"), ("b", "bad", "1", "x", "d"),
+        ("a", "1", "0", "x", "fixed"), ("b", "1", "1", "x", "fixed"), ("c", "bad", "1", "x", "fixed"),
+    ]  # fmt: skip
+    schema = "k string, l string, at string, v string, _source_object string, _malformed string"
+    cleanse = Cleanse.model_validate({"deduplicate": {"keys": ["k"], "order_by": ["at"]}})
+    agreed, frame = contract(unique("k")), spark.createDataFrame([(*row, None) for row in rows], schema)
+    for rule, gone in ((None, 3), ("unique(k)", 2)):
+        how = How(cleanse=cleanse, replacing=Replacing("fixed", rule))
+        found = parse(frame, agreed, (), how).collect()
+        left = [row for row in found if not row["_gives_way"]]
+        assert len(found) - len(left) == gone
+        told = {
+            (row["k"], row["at"]): (row["_deduplicated"], [found["rule"] for found in row["_violations"]])
+            for row in left
+            if row["_source_object"] == "fixed" or row["k"] == "a"
+        }
+        # What was superseded by rows that are gone is back, and supersedes what stands in their place.
+        assert told == {
+            ("a", 1): (False, []), ("a", 0): (True, []), ("b", 1): (False, []), ("c", 1): (False, ["type(l)"]),
+        }  # fmt: skip
+
+
+def test_columns_of_a_contract_may_be_called_as_one_likes(spark: SparkSession) -> None:
+    columns = [{"name": name, "type": "string"} for name in ("__spread", "__whole", "__taking_part", "__broken_0")]
+    agreed = Contract.model_validate(
+        {"contract": "t.v1", "columns": columns, "row_rules": [unique("__spread", keep="any")]}
+    )
+    names = [*agreed.column_names, "_source_object", "_malformed"]
+    frame = spark.createDataFrame([(*"abcd", "", None)] * 2, ", ".join(f"{name} string" for name in names))
+    rows = parse(frame, agreed).collect()
+    assert [tuple(row)[:4] for row in rows] == [("a", "b", "c", "d")] * 2
+    assert sorted(len(row["_violations"]) for row in rows) == [0, 1]
 
 
 _ROW = st.tuples(

@@ -129,6 +129,35 @@ def test_a_corrected_record_that_is_bad_itself_is_set_aside_with_its_own_object(
     assert row.source_object.endswith("fixed.csv")
 
 
+TWICE = "code,master,depth\nRTM,Anna,24\nRTM,Anna,25\nANR,Cleo,18\n"
+UNIQUE = {"rule": "unique", "columns": ["code"]}
+
+
+def test_rows_that_give_way_take_no_part_in_the_uniqueness_of_those_that_stand_in_their_place(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    with FileLock(tmp_path / "ports.lock") as lock:
+        ports = Ports(spark, tmp_path / "t", lock, rules=(UNIQUE,))
+        as_if = Ports(spark, tmp_path / "as_if", lock)
+        three(ports, TWICE)
+        three(as_if, BAD.replace("240", "24.5").replace("deep", "15"))
+        manifest = fused(ports.replay("2024-02-01.csv", "depth,code,master\n24.5,RTM,Anna\n15,HAM,Bert\n"))
+        assert (manifest.outcome, manifest.counts.rows_in, manifest.counts.quarantined) == ("passed", 3, 0)
+        assert versions(ports) == versions(as_if)
+
+        fixed = "code,master,depth\nRTM,Anna,24.5\n"
+        for rule in (None, "unique(code)"):
+            one = run_stage(ports.replay("2024-02-01.csv", fixed, rule=rule, drop=1), "ingest", lambda _manifest: None)
+            assert (one.outcome, one.counts.good, one.counts.quarantined) == ("passed", 2, 0)
+        taken = ports.replay("2024-02-01.csv", f"{fixed}ANR,Cleo,17\n")
+        manifest = run_stage(taken, "ingest", lambda _manifest: None)
+        # A corrected record that repeats a delivered row does not make that one give way.
+        assert [report.metrics for report in manifest.quality if report.rule == "replay"] == [
+            {"replaced": 2, "corrected": 2}
+        ]
+        assert (manifest.counts.good, manifest.counts.quarantined) == (1, 2)
+
+
 def test_a_delivery_that_was_refused_whole_is_published_by_its_replay(make: Make) -> None:
     ports, as_if = make("t"), make("as_if")
     worse = BAD.replace("ANR,Cleo,18", "ANR,Cleo,-1")

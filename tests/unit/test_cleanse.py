@@ -73,6 +73,7 @@ def test_the_text_of_a_decimal_of_json_cannot_be_changed_because_it_is_read_as_a
     ("pattern", "to", "told"),
     [
         ("(", "", "is no regular expression"),
+        ("(?P<x>a)", "$1", "write a plain group"),
         ("a", "$1", "names the group $1, but 'a' has 0"),
         ("(a)", "\\$1 $1 $2", "names the group $2"),
         ("a", "5 $", "is no replacement"),

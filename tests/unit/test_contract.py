@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,8 @@ def test_a_contract_says_aliases_pii_formats_and_a_zone_of_its_columns() -> None
 def test_one_format_may_be_written_without_a_list_and_none_left_out() -> None:
     assert Column(name="a", type="date", format="yyyy").formats == ("yyyy",)
     assert Column(name="a", type="date").formats == ()
+    several = ("d.M.yy h:mm a", "yyyy-MM-dd'T'HH:mm[:ss][.SSS]XXX", "yyyyDDD", "dd LLLL yyyy 'o''clock' z")
+    assert Column(name="a", type="timestamp", format=several).formats == several
 
 
 @pytest.mark.parametrize(
@@ -79,6 +82,12 @@ def test_one_format_may_be_written_without_a_list_and_none_left_out() -> None:
         ({"format": "yyyy HH:mm", "zone": "Europe/Berln"}, "is no time zone"),
         ({"format": "yyyy HH:mm", "zone": "+02:00"}, "is no time zone"),
         ({"format": ["HH:mm", "HH:mm XXX"], "zone": "UTC"}, "reads an offset itself"),
+        ({"format": "YYYY-MM-dd"}, "has YYYY, by which Spark reads no text; y is the year"),
+        ({"format": ["yyyy", "eee dd"]}, "has eee, by which"),
+        ({"format": "yyyy-MM-ddTHH:mm"}, "has T, by which Spark reads no text; 'T' in quotes is text"),
+        ({"format": "d. MMMMM yyyy"}, "has MMMMM, by which"),
+        ({"format": "yyyy-MM-dd'T"}, "without the other"),
+        ({"format": "yyyy]"}, "without the other"),
         ({"pii": "secret"}, "pii"),
         ({"aliases": [""]}, "aliases"),
     ],
@@ -130,6 +139,9 @@ def test_only_columns_of_one_kind_are_compared(left: str, right: str, fits: bool
         ({"rule": "comparison", "column": "net", "operator": "=", "other": "net"}, "names net twice"),
         ({"rule": "comparison", "column": "net", "operator": "==", "other": "gross"}, "operator"),
         ({"rule": "between", "column": "net", "min": 2, "max": 1}, "no value passes"),
+        ({"rule": "between", "column": "net", "max": "1e999"}, "no column has a number"),
+        ({"rule": "between", "column": "buyer", "min": 5}, "numbers as bounds, but buyer is string"),
+        ({"rule": "between", "column": "opened", "min": 5}, "numbers as bounds, but opened is timestamp"),
         ({"rule": "length", "column": "buyer", "min": 2, "max": 1}, "no text passes"),
         ({"rule": "between", "column": "net", "min": 0, "severity": "stop"}, "severity"),
         ({"rule": "expression", "name": "few", "sql": "count(*) < 9"}, "calls count"),
@@ -149,6 +161,43 @@ def test_a_rule_that_cannot_work_is_refused(rule: dict[str, Any], told: str) -> 
     with pytest.raises(ValidationError) as refused:
         contract(row_rules=[rule])
     assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(?P<x>a)",
+        "(?P<x>a)(?P=x)",
+        "(a)?(?(1)b|c)",
+        "(?a)x",
+        "(?#c)a",
+        "a{,3}",
+        "{a}",
+        r"\U00000041",
+        r"\0",
+        r"[\b]",
+        "[a[b]",
+    ],
+)
+def test_a_pattern_that_java_does_not_read_is_refused_with_what_to_write(pattern: str) -> None:
+    with pytest.raises(ValidationError, match="; write") as refused:
+        contract(row_rules=[{"rule": "pattern", "column": "buyer", "pattern": pattern}])
+    assert "Java" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"\{a\}", "a{2,}", "(?i-s:x)", "a++", r"(a)\1", r"[\]{}]", "[]a]", r"\012\u0041", r"[\w.]+@\\", "[a-z&&[^b]]", ""],
+)
+def test_a_pattern_that_java_reads_is_taken(pattern: str) -> None:
+    contract(row_rules=[{"rule": "pattern", "column": "buyer", "pattern": pattern}])
+
+
+@pytest.mark.parametrize("bound", [9007199254740993, "12345678901234567.88", 0.1, -90, 1e22])
+def test_a_bound_is_the_number_that_was_written_also_in_an_artifact(bound: Any) -> None:
+    found = contract(row_rules=[{"rule": "between", "column": "net", "max": bound}])
+    again = Contract.model_validate_json(found.model_dump_json())
+    assert [rule.max for one in (found, again) for rule in one.row_rules] == [Decimal(str(bound))] * 2
 
 
 def test_rules_of_uniqueness_and_reference_are_called_by_their_columns() -> None:

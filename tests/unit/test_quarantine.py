@@ -158,7 +158,9 @@ def put(zone: str, batch: str, *rows: dict[str, Any], stage: str = "ingest", pip
         for row in rows
     ]
     content = io.BytesIO()
-    parquet.write_table(pa.Table.from_pylist(full), content)
+    table = pa.Table.from_pylist(full)
+    schema = table.schema.set(table.schema.get_field_index("raw"), pa.field("raw", pa.string()))
+    parquet.write_table(table.cast(schema, safe=False), content)
     folder = f"{zone}/{pipeline}/stage={stage}/batch_id={batch}"
     storage.write_bytes(f"{folder}/part-0.snappy.parquet", content.getvalue())
     storage.write_bytes(f"{folder}/_SUCCESS", b"")
@@ -204,6 +206,13 @@ def test_show_tells_reasons_and_lines_and_only_the_rule_asked_for(tmp_path: Path
     ]
     assert [row["broken"][0]["rule"] for row in rows] == ["between(lat)", "x", "between(lat)"]
     assert "lines" not in rows[0]
+
+
+def test_bytes_that_an_earlier_release_wrote_and_that_are_no_text_are_shown_as_such(tmp_path: Path) -> None:
+    put(str(tmp_path / "quarantine"), "b1", {"raw": b'{"id": \xff'}, {"raw": None}, {"raw": "\u00e4".encode()})
+    shown = call("show", "b1", "--folder", str(tmp_path), "--format", "json").output
+    assert [json.loads(line)["raw"] for line in shown.splitlines()] == ['{"id": \ufffd', None, "\u00e4"]
+    assert call("list", "airports", "--folder", str(tmp_path)).exit_code == 0
 
 
 def test_show_reads_rows_of_an_earlier_release_and_sends_no_control_characters(tmp_path: Path) -> None:

@@ -71,13 +71,20 @@ def _last(folder: str) -> str:
 
 def _records(content: bytes) -> list[dict[str, Any]]:
     try:
+        import pyarrow as pa
         from pyarrow import parquet
     except ImportError:
         raise SetupError(
             "GH7505", "PyArrow is not installed here.", "pip install pyarrow. In a checkout: `make setup`."
         ) from None
-    rows: list[dict[str, Any]] = parquet.read_table(io.BytesIO(content)).to_pylist()
-    return rows
+    table = parquet.read_table(io.BytesIO(content))
+    # Earlier releases wrote the bytes of a malformed record as they came, and PyArrow makes no text of all of them.
+    raws = table.column("raw").cast(pa.binary()).to_pylist()
+    rows: list[dict[str, Any]] = table.drop_columns("raw").to_pylist()
+    return [
+        {**row, "raw": None if raw is None else raw.decode(errors="replace")}
+        for row, raw in zip(rows, raws, strict=True)
+    ]
 
 
 def _row(stage: str, values: dict[str, Any]) -> AsideRow:

@@ -29,6 +29,7 @@ from gluehouse.spec.row_rule import Reference, RowRule, Unique
 RAW = "_raw"
 WARNED = "_warned"
 DEDUPLICATED = "_deduplicated"
+GIVES_WAY = "_gives_way"
 VIOLATIONS = "_violations"
 SOURCE_OBJECT = "_source_object"
 MALFORMED = "_malformed"
@@ -37,13 +38,23 @@ _DELIVERED, _CLEANED, _BROKEN, _REPEATED = "_delivered", "_cleaned", "_broken", 
 
 
 @dataclass(frozen=True)
+class Replacing:
+    """Which rows of a replay give way: those that break the contract, or this ``rule`` of it, but none of the object
+    ``corrected``, which stand in their place."""
+
+    corrected: str | None = None
+    rule: str | None = None
+
+
+@dataclass(frozen=True)
 class How:
-    """What parsing needs where the contract or the pipeline asks for it: how rows are cleaned, the published ``tables``
-    that rules refer to, by name, and the ``salt`` of hashes and tokens."""
+    """What parsing needs where the contract, the pipeline or the plan asks for it: how rows are cleaned, the published
+    ``tables`` that rules refer to, by name, the ``salt`` of hashes and tokens, and which rows are replaced."""
 
     cleanse: Cleanse = field(default_factory=Cleanse)
     tables: Mapping[str, DataFrame] = field(default_factory=dict)
     salt: SecretBytes | None = None
+    replacing: Replacing | None = None
 
 
 def parse(
@@ -55,13 +66,14 @@ def parse(
     (string) and ``_malformed`` (string; the raw record where it does not have the format's shape, else NULL).
     Answers the contract's columns, typed and protected, in its order, then ``_violations`` (array of rule and reason),
     ``_raw`` (string: the record as delivered, with its PII masked, only where there are violations),
-    ``_source_object``, ``_warned`` (array of booleans, which ``warnings`` counts) and ``_deduplicated`` (boolean: the
-    row repeats another, and is to be dropped). Grain: one row a delivered row. Raises ConfigError GH1091.
+    ``_source_object``, ``_warned`` (array of booleans, which ``warnings`` counts), ``_deduplicated`` (boolean: the
+    row repeats another, and is to be dropped) and ``_gives_way`` (boolean: another row of the replay, or none, stands
+    in its place). Grain: one row a delivered row. Raises ConfigError GH1091.
     """
     how = how or How()
     cells = _cells(delivered.schema, contract, null_tokens, how.cleanse)
     typed = with_references(_typed(delivered, cells, how.cleanse), _references(contract), how.tables)
-    judged, broken = _with_repeats(typed, contract, cells, how.cleanse)
+    judged, broken = _judged(typed, contract, cells, how)
     masked = masked_columns(contract)
     as_delivered = F.coalesce(record(quoted(MALFORMED), masked), as_json(contract.column_names, masked, _DELIVERED))
     return judged.select(
@@ -71,13 +83,14 @@ def parse(
         quoted(SOURCE_OBJECT),
         _warned(contract).alias(WARNED),
         quoted(DEDUPLICATED),
+        quoted(GIVES_WAY),
     )
 
 
 def warnings(contract: Contract) -> tuple[tuple[str, Column], ...]:
     """For each row rule of severity warn its title, and how many good rows of what ``parse`` answers break it (a
     count)."""
-    good = (F.size(quoted(VIOLATIONS)) == 0) & ~quoted(DEDUPLICATED)
+    good = (F.size(quoted(VIOLATIONS)) == 0) & ~quoted(DEDUPLICATED) & ~quoted(GIVES_WAY)
     return tuple(
         (rule.title, F.count_if(good & quoted(WARNED)[place])) for place, rule in enumerate(_warning(contract))
     )
@@ -124,21 +137,40 @@ def _text(cell: Cell, cleanse: Cleanse) -> Column:
     return cleaned(without_tokens(quoted(name), cell.tokens), cleanse.steps(name)).alias(name)
 
 
-def _with_repeats(
-    rows: DataFrame, contract: Contract, cells: Sequence[Cell], cleanse: Cleanse
-) -> tuple[DataFrame, Column]:
-    """Adds ``_deduplicated``, and what the rules of uniqueness find among the rows that are left and good; and tells
-    whether a row breaks any rule."""
-    names, rules = contract.column_names, _unique(contract)
+def _judged(rows: DataFrame, contract: Contract, cells: Sequence[Cell], how: How) -> tuple[DataFrame, Column]:
+    """Adds ``_gives_way``, ``_deduplicated``, and what the rules of uniqueness find; and tells whether a row breaks any
+    rule.
+
+    What gives way is asked of the delivery alone, as its first run did; it takes no part in what is asked then of the
+    rows that are left and those that stand in the place of the others.
+    """
     broken = quoted(MALFORMED).isNotNull() | is_any(_own(contract, cells))
-    rows = rows.withColumn(DEDUPLICATED, F.lit(False))
-    if rules or cleanse.deduplicate:
+    if _unique(contract) or how.cleanse.deduplicate:
         # Asked once, before the shuffles.
         rows, broken = rows.withColumn(_BROKEN, broken), quoted(_BROKEN)
+    if how.replacing is None:
+        return _with_repeats(rows.withColumn(GIVES_WAY, F.lit(False)), contract, how.cleanse, broken, F.lit(True))
+    corrected, rule = how.replacing.corrected, how.replacing.rule
+    delivered = F.lit(True) if corrected is None else quoted(SOURCE_OBJECT) != F.lit(corrected)
+    once, bad = _with_repeats(rows, contract, how.cleanse, broken, delivered)
+    if rule is not None:
+        bad = bad & F.exists(_violations(contract, cells), lambda found: found["rule"] == F.lit(rule))
+    left = once.withColumn(GIVES_WAY, delivered & bad).drop(DEDUPLICATED, _REPEATED)
+    return _with_repeats(left, contract, how.cleanse, broken, ~quoted(GIVES_WAY))
+
+
+def _with_repeats(
+    rows: DataFrame, contract: Contract, cleanse: Cleanse, broken: Column, among: Column
+) -> tuple[DataFrame, Column]:
+    """Adds ``_deduplicated``, and what the rules of uniqueness find among the rows that are left and good, both of the
+    rows ``among``; and tells whether a row breaks any rule, where ``broken`` tells it of all others."""
+    names, rules = contract.column_names, _unique(contract)
     if cleanse.deduplicate:
-        rows = with_repeats(rows.drop(DEDUPLICATED), names, cleanse.deduplicate, ~broken, DEDUPLICATED)
+        rows = with_repeats(rows, names, cleanse.deduplicate, among & ~broken, DEDUPLICATED)
+    else:
+        rows = rows.withColumn(DEDUPLICATED, F.lit(False))
     if rules:
-        rows = with_unique(rows, names, rules, ~broken & ~quoted(DEDUPLICATED), _REPEATED)
+        rows = with_unique(rows, names, rules, among & ~broken & ~quoted(DEDUPLICATED), _REPEATED)
         broken = broken | is_any(_repeated(contract))
     return rows, broken
 
@@ -147,7 +179,8 @@ def _warned(contract: Contract) -> Column:
     """Whether the row breaks each rule that only warns, by the values that stand behind a protection."""
     found = {id(rule): where for rule, where in zip(_references(contract), missing(_references(contract)), strict=True)}
     found |= {id(rule): quoted(_REPEATED)[place] for place, rule in enumerate(_unique(contract))}
-    told = [found[id(rule)] if id(rule) in found else check(rule).isNotNull() for rule in _warning(contract)]
+    types = contract.types
+    told = [found[id(rule)] if id(rule) in found else check(rule, types).isNotNull() for rule in _warning(contract)]
     return F.array(*told).cast("array<boolean>")
 
 
@@ -188,7 +221,8 @@ def _own(contract: Contract, cells: Sequence[Cell]) -> list[Column]:
         for cell in cells
         if not cell.column.nullable
     ]
-    rules = [check(r) for r in contract.row_rules if r.severity == "reject" and not isinstance(r, Reference | Unique)]
+    alone = [r for r in contract.row_rules if r.severity == "reject" and not isinstance(r, Reference | Unique)]
+    rules = [check(rule, contract.types) for rule in alone]
     pairs = zip(_references(contract), missing(_references(contract)), strict=True)
     return [*casts, *nulls, *rules, *(broken(rule, where) for rule, where in pairs if rule.severity == "reject")]
 

@@ -13,7 +13,8 @@ from gluehouse.errors import ConfigError
 from gluehouse.frames.rules import quoted
 from gluehouse.spec.row_rule import Reference
 
-_FOUND = "__found"
+# With a blank, which no column of a contract has in its name.
+_FOUND = "found there"
 
 
 def with_references(frame: DataFrame, rules: Sequence[Reference], tables: Mapping[str, DataFrame]) -> DataFrame:

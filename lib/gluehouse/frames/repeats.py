@@ -8,16 +8,16 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
+from gluehouse.frames.mask import EXACT
 from gluehouse.frames.rules import quoted
 from gluehouse.spec.cleanse import Deduplicate
 from gluehouse.spec.row_rule import Unique
 
-_TAKING_PART, _COMBINATION, _SPREAD, _WHOLE = "__taking_part", "__combination", "__spread", "__whole"
+# With a blank, which no column of a contract has in its name.
+_TAKING_PART, _COMBINATION, _SPREAD, _WHOLE = "taking part", "its combination", "its spread", "its whole"
 _HELPERS = (_TAKING_PART, _COMBINATION, _SPREAD, _WHOLE)
 # Over so many groups rows are spread that take no part, such as those with NULL: they are no combination.
 _GROUPS = 4096
-# The default cuts times off at milliseconds.
-_EXACT = {"timestamp": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
 
 
 def with_repeats(frame: DataFrame, names: Sequence[str], deduplicate: Deduplicate, among: Column, to: str) -> DataFrame:
@@ -45,11 +45,11 @@ def with_unique(frame: DataFrame, names: Sequence[str], rules: Sequence[Unique],
         places = [place for place, rule in enumerate(rules) if frozenset(rule.combination) == combination]
         whole = any(rules[place].keep != "none" for place in places)
         prepared = _prepared(frame, names, sorted(combination), among, whole)
-        told = {f"__broken_{place}": F.col(_TAKING_PART) & ~_kept(rules[place]) for place in places}
+        told = {f"broken {place}": F.col(_TAKING_PART) & ~_kept(rules[place]) for place in places}
         frame = prepared.withColumns(told).drop(*_HELPERS)
-        broken |= {place: F.col(f"__broken_{place}") for place in places}
+        broken |= {place: F.col(f"broken {place}") for place in places}
     together = F.array(*(broken[place] for place in range(len(rules))))
-    return frame.withColumn(to, together).drop(*(f"__broken_{place}" for place in broken))
+    return frame.withColumn(to, together).drop(*(f"broken {place}" for place in broken))
 
 
 def _prepared(
@@ -64,7 +64,7 @@ def _prepared(
         _SPREAD: F.when(~F.col(_TAKING_PART), spread),
     }
     if whole:
-        values[_WHOLE] = F.sha2(F.to_json(F.struct(*(quoted(name) for name in names)), _EXACT), 256)
+        values[_WHOLE] = F.sha2(F.to_json(F.struct(*(quoted(name) for name in names)), EXACT), 256)
     return frame.withColumn(_TAKING_PART, legible).withColumns(values)
 
 

@@ -10,14 +10,14 @@ from pydantic import Field, field_validator, model_validator
 from gluehouse.spec.evolution import Evolution
 from gluehouse.spec.model import Spec
 from gluehouse.spec.protect import Mask, Protection
-from gluehouse.spec.row_rule import Comparison, RowRule, Unique
-from gluehouse.spec.time_format import check_zone, names_an_offset
+from gluehouse.spec.row_rule import Between, Comparison, RowRule, Unique
+from gluehouse.spec.time_format import check_format, check_zone, names_an_offset
 from gluehouse.spec.types import IDENTIFIER, ColumnType, family
 
 CONTRACT_NAME = r"^[a-z][a-z0-9_]*\.v[1-9][0-9]*$"
 # Beside its contract's columns a delivered row carries these.
 BOOKKEEPING = frozenset((
-    "_broken", "_cleaned", "_deduplicated", "_delivered", "_malformed", "_raw", "_rejected", "_repeated",
+    "_broken", "_cleaned", "_deduplicated", "_delivered", "_gives_way", "_malformed", "_raw", "_rejected", "_repeated",
     "_source_object", "_violations", "_warned",
 ))  # fmt: skip
 _NUMERIC = ("integer", "floating", "decimal")
@@ -65,6 +65,8 @@ class Column(Spec):
             raise ValueError(f"a format is for date and timestamp columns, but {self.name} is {self.type}")
         if not self.formats or not all(self.formats) or len(set(self.formats)) != len(self.formats):
             raise ValueError(f"the formats of {self.name} must be one or more, none empty and none twice")
+        for pattern in self.formats:
+            check_format(pattern)
         return self
 
     @model_validator(mode="after")
@@ -133,6 +135,16 @@ class Contract(Spec):
         return self
 
     @model_validator(mode="after")
+    def _bounds_are_of_numbers(self) -> Contract:
+        for rule in self.row_rules:
+            kind = self.types[rule.column] if isinstance(rule, Between) else "int"
+            if isinstance(rule, Between) and family(kind) not in _NUMERIC:
+                raise ValueError(
+                    f"{rule.title} has numbers as bounds, but {rule.column} is {kind}; write an expression"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _rows_can_be_told_apart(self) -> Contract:
         masked = [name for name in self.keys if isinstance(self.column(name).protect, Mask)]
         if masked:
@@ -151,6 +163,10 @@ class Contract(Spec):
     @property
     def column_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
+
+    @property
+    def types(self) -> dict[str, str]:
+        return {column.name: column.type for column in self.columns}
 
     def column(self, name: str) -> Column:
         """The column of exactly this name; raises KeyError where there is none."""

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from gluehouse.spec.contract import Column, Contract
@@ -130,7 +131,7 @@ def _rules(one: Seen, column: Column) -> Iterator[RowRule]:
     if one.categories and column.type == "string":
         yield InSet(rule="in_set", column=column.name, values=tuple(sorted(one.categories)))
     if one.not_negative and column.type.startswith(("int", "bigint", "double", "float", "decimal", "smallint")):
-        yield Between(rule="between", column=column.name, min=0)
+        yield Between(rule="between", column=column.name, min=Decimal(0))
 
 
 def _identifiers(names: Iterable[str]) -> Iterator[str]:

@@ -5,9 +5,10 @@ Most see one row. ``Unique`` sees the rows of the batch, ``Reference`` a publish
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, PlainSerializer, model_validator
 
 from gluehouse.spec.model import Spec
 from gluehouse.spec.regex import Regex
@@ -15,6 +16,26 @@ from gluehouse.spec.row_sql import check_row_sql
 from gluehouse.spec.types import IDENTIFIER, TABLE_NAME
 
 Operator = Literal["<", "<=", "=", "!=", ">=", ">"]
+# Of a DOUBLE; no column has a number beyond.
+_LARGEST_EXPONENT = 308
+
+
+def _of_some_column(bound: Decimal) -> Decimal:
+    if bound and abs(bound.adjusted()) > _LARGEST_EXPONENT:
+        raise ValueError(f"no column has a number such as {bound}")
+    return bound
+
+
+def _as_json(bound: Decimal) -> float | int | str:
+    """A float where that is all of it: so fingerprints and artifacts have it since there are any."""
+    near = float(bound)
+    if Decimal(repr(near)) == bound:
+        return near
+    return int(bound) if bound == bound.to_integral_value() else str(bound)
+
+
+# Exact, because a float of 9007199254740993 is another number.
+Bound = Annotated[Decimal, AfterValidator(_of_some_column), PlainSerializer(_as_json)]
 
 
 class _Rule(Spec):
@@ -51,11 +72,15 @@ class InSet(_OfOne):
 
 
 class Between(_OfOne):
-    """The value lies between ``min`` and ``max``, both included, each optional; NULL passes."""
+    """The number lies between ``min`` and ``max``, both included, each optional; NULL passes.
+
+    >>> Between(rule="between", column="id", min=0, max=9007199254740993).model_dump_json(include={"min", "max"})
+    '{"min":0.0,"max":9007199254740993}'
+    """
 
     rule: Literal["between"]
-    min: float | None = None
-    max: float | None = None
+    min: Bound | None = None
+    max: Bound | None = None
 
     @model_validator(mode="after")
     def _has_a_bound(self) -> Between:

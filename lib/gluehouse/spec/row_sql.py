@@ -61,6 +61,15 @@ def check_row_sql(sql: str) -> str:
     return sql
 
 
+def as_condition(sql: str) -> str:
+    """The SQL in parentheses, of which a comment at its end takes none.
+
+    >>> as_condition("net > 0 -- always")
+    '(net > 0 -- always\\n)'
+    """
+    return f"({sql}\n)"
+
+
 def _closed(bare: str) -> bool:
     depth = 0
     for character in bare:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from gluehouse.errors import InputError, Unexpected
-from gluehouse.frames.parse import DEDUPLICATED, VIOLATIONS, WARNED, parse, warnings
+from gluehouse.frames.parse import DEDUPLICATED, GIVES_WAY, VIOLATIONS, WARNED, parse, warnings
 from gluehouse.frames.rules import quoted
 from gluehouse.sources.unreadable import refusing_damaged_objects
 from gluehouse.spec.manifest import Counts, RuleReport
@@ -16,6 +17,7 @@ from gluehouse.stages import replayed, zones
 from gluehouse.stages.context import StageContext
 from gluehouse.stages.preparation import how
 from gluehouse.stages.report import Report
+from gluehouse.stages.thrown import naming_rules_that_throw
 
 _COUNTED = ("in", "good", "quarantined", "deduplicated")
 
@@ -23,28 +25,28 @@ _COUNTED = ("in", "good", "quarantined", "deduplicated")
 def run(context: StageContext) -> Report:
     """Every delivered row ends in staging or in quarantine, or repeats one; their counts add up to what was read.
 
-    Raises InputError where the delivery as a whole cannot be taken (GH2010 to GH2020), and ConfigError GH1090 to GH1092
-    where what the contract asks for is not at hand. Too many bad rows, a snapshot without a good one, or a replay whose
-    corrected records do not add up, are the report's problem.
+    Raises InputError where the delivery as a whole cannot be taken (GH2010 to GH2020), and ConfigError GH1090 to GH1093
+    where what the contract asks for is not at hand, or throws on a row. Too many bad rows, a snapshot without a good
+    one, or a replay whose corrected records do not add up, are the report's problem.
     """
     spec, contract = context.pipeline.spec, context.pipeline.contract
     uris = [delivered.uri for delivered in replayed.objects_of(context)]
     _refuse_changed(context)
-    prepared = how(context)
-    with refusing_damaged_objects(uris):
+    prepared = replace(how(context), replacing=replayed.replacing(context))
+    with naming_rules_that_throw(contract), refusing_damaged_objects(uris):
         delivered = replayed.read(context)
-        seen, warned, kept = Observation(), warnings(contract), replayed.kept(context)
+        seen, warned, kept = Observation(), warnings(contract), ~quoted(GIVES_WAY)
         bad, dropped = F.size(quoted(VIOLATIONS)) > 0, quoted(DEDUPLICATED)
         parsed = parse(delivered, contract, spec.source.null_tokens, prepared).observe(
             seen,
             F.count_if(kept).alias("in"),
-            F.count_if(~bad & ~dropped).alias("good"),
-            F.count_if(bad & kept).alias("quarantined"),
+            F.count_if(kept & ~bad & ~dropped).alias("good"),
+            F.count_if(kept & bad).alias("quarantined"),
             F.count_if(dropped).alias("deduplicated"),
             *replayed.counts(context),
             *(count.alias(f"warned_{place}") for place, (_, count) in enumerate(warned)),
         )
-        staging = zones.write_staging(context, parsed.where(kept & ~dropped).drop(DEDUPLICATED, WARNED))
+        staging = zones.write_staging(context, parsed.where(kept & ~dropped).drop(DEDUPLICATED, GIVES_WAY, WARNED))
     _refuse_changed(context)
     counts = _adding_up(Counts.model_validate({name: seen.get[name] for name in _COUNTED}))
     outputs = {"staging": staging}

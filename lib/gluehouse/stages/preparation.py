@@ -10,6 +10,7 @@ from gluehouse.errors import ConfigError
 from gluehouse.frames.parse import How
 from gluehouse.spec.protect import is_salted
 from gluehouse.spec.row_rule import Expression, Reference
+from gluehouse.spec.row_sql import as_condition
 from gluehouse.stages import zones
 from gluehouse.stages.context import StageContext
 
@@ -47,7 +48,7 @@ def _refuse_wrong_sql(context: StageContext, rule: Expression) -> None:
     """Spark reads the rule over no rows: at the read itself its complaint would pass for one about the delivery."""
     empty = context.spark.createDataFrame([], zones.ddl_of(context.pipeline.contract))
     try:
-        found = empty.select(F.expr(f"({rule.sql})")).schema[0].dataType.simpleString()
+        found = empty.select(F.expr(as_condition(rule.sql))).schema[0].dataType.simpleString()
     except AnalysisException as problem:
         found = f"no SQL over its columns ({problem.getErrorClass() or type(problem).__name__})"
     if found not in ("boolean", "void"):

@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from gluehouse.errors import InputError
-from gluehouse.frames.parse import SOURCE_OBJECT, VIOLATIONS
+from gluehouse.frames.parse import GIVES_WAY, SOURCE_OBJECT, Replacing
 from gluehouse.frames.rules import quoted
 from gluehouse.sources import file
 from gluehouse.spec.manifest import RuleReport
@@ -48,22 +48,19 @@ def read(context: StageContext) -> DataFrame:
     return rows.unionByName(own)
 
 
-def kept(context: StageContext) -> Column:
-    """Whether a parsed row counts: not, where a replay puts a corrected record, or none, in its place."""
+def replacing(context: StageContext) -> Replacing | None:
+    """Which rows give way, where a replay puts corrected records, or none, in the place of some."""
     replay, corrected = context.plan.replay, _corrected(context)
     if replay is None or not replay.replaces:
-        return F.lit(True)
-    bad = F.size(quoted(VIOLATIONS)) > 0
-    if replay.rule is not None:
-        bad = F.exists(quoted(VIOLATIONS), lambda found: found["rule"] == F.lit(replay.rule))
-    return ~bad if corrected is None else ~(bad & (quoted(SOURCE_OBJECT) != F.lit(corrected.uri)))
+        return None
+    return Replacing(corrected=corrected.uri if corrected else None, rule=replay.rule)
 
 
 def counts(context: StageContext) -> tuple[Column, ...]:
     """Counts of parsed rows, to be observed: how many were replaced, and how many corrected records there are."""
     corrected = _corrected(context)
     own = F.lit(False) if corrected is None else quoted(SOURCE_OBJECT) == F.lit(corrected.uri)
-    return F.count_if(~kept(context)).alias(REPLACED), F.count_if(own).alias(CORRECTED)
+    return F.count_if(quoted(GIVES_WAY)).alias(REPLACED), F.count_if(own).alias(CORRECTED)
 
 
 def told(context: StageContext, replaced: int, corrected: int) -> tuple[RuleReport, ...]:
