@@ -9,7 +9,6 @@ import random
 import typing
 import zipfile
 import zlib
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -488,11 +487,6 @@ def test_more_columns_than_sparks_reader_takes_are_refused_as_soon_as_they_are_s
     assert refusal(b"," * 10_000_000).startswith("GH2022: ")
 
 
-def test_the_most_columns_are_those_of_the_reader() -> None:
-    reader = Path(__file__).parents[2] / "lib/gluehouse/sources/formats/csv.py"
-    assert f'"maxColumns": "{MOST_COLUMNS}"' in reader.read_text("utf-8")
-
-
 @pytest.mark.parametrize(("name", "begins", "source"), [("a.csv", b"id,a_very_long_na", {}), ("a.json", b'{"id', JSON)])
 def test_a_first_line_of_ten_megabytes_is_left_to_the_ingest_stage(name: str, begins: bytes, source: Any) -> None:
     assert refusal(begins + b"x" * 10_000_000, name, **source) == ""
@@ -543,11 +537,6 @@ def test_where_the_header_is_missing_the_row_in_its_place_is_not_repeated(first:
     said = refusal(first + b"\n8,x\n")
     assert said.startswith(("GH2010: ", "GH2005: "))
     assert "Jane" not in said
-
-
-@pytest.mark.parametrize("dialect", [{"delimiter": "\n"}, {"delimiter": "\x00"}])
-def test_a_dialect_that_nobody_can_mean_is_no_crash(dialect: dict[str, str]) -> None:
-    assert refusal(b"id,name\n1,x", csv=dialect)[:2] in ("", "GH")
 
 
 def test_every_format_of_a_source_has_an_entry() -> None:

@@ -61,7 +61,11 @@ def look(content: bytes, name: str, **source: Any) -> None:
 
 
 dialects = st.fixed_dictionaries(
-    {"delimiter": st.characters(codec="ascii"), "quote": st.characters(codec="ascii"), "multi_line": st.just(True)},
+    {
+        "delimiter": st.characters(codec="ascii", min_codepoint=1, exclude_characters="\r\n"),
+        "quote": st.characters(codec="ascii", min_codepoint=33),
+        "multi_line": st.just(True),
+    },
     optional={"encoding": st.sampled_from(list(ENCODINGS))},
 ).filter(lambda dialect: dialect["delimiter"] != dialect["quote"])
 FORMATS = [
