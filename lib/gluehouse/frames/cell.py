@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from gluehouse.frames.nested import in_type, is_kept, parsed_type, same_shape
 from gluehouse.spec.contract import Column as ContractColumn
 
 # What Spark reads as a value of some type, though there is no digit in it.
@@ -19,6 +20,7 @@ _WORDS = (
 _TIMESTAMP = r"^\s*\d{4,}-\d{1,2}-\d{1,2}([ T]([^.]*|[^.]*\.\d{0,6}0*(\D.*)?))?\s*$"
 # Of these nobody knows which unit a number of a time is in.
 _NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
+_FLOATING = ("float", "double")
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,40 @@ class Cell:
             return _in_zone(given.cast("timestamp"), column.zone)
         if self.delivered_type == column.type:
             return given
+        if column.type.endswith(">") and self.delivered_type.endswith(">"):
+            return _of_nested(place, self.delivered_type, column.type)
         if self.delivered_type == "string":
             tokens = [token for token in self.tokens if _may_be_a_value(token, column.type)]
             return _of_text(_without(place, tokens), column.type)
-        if column.type == "timestamp" and self.delivered_type.startswith(_NUMBERS):
-            return F.lit(None).cast(column.type)
-        typed = f"try_cast({place} AS {column.type})"
-        back = F.expr(f"try_cast({typed} AS {self.delivered_type})")
-        return F.when(back.eqNullSafe(F.expr(place)), F.expr(typed))
+        same, typed = _is_same(place, self.delivered_type, column.type), _tried(place, self.delivered_type, column.type)
+        return F.when(F.expr(same), F.expr(typed))
+
+
+def _of_nested(place: str, of: str, to: str) -> Column:
+    """The whole value, or NULL where anything within is lost, or its structs have other fields."""
+    wanted = parsed_type(to)
+    if wanted.simpleString() == of:
+        return F.expr(place)
+    delivered = parsed_type(of)
+    if not same_shape(delivered, wanted):
+        return F.lit(None).cast(to)
+    kept = F.expr(is_kept(place, delivered, wanted, _is_same))
+    return F.when(kept, F.expr(in_type(place, delivered, wanted, _tried)))
+
+
+def _tried(place: str, of: str, to: str) -> str:
+    return f"try_cast({place} AS {to})"
+
+
+def _is_same(place: str, of: str, to: str) -> str:
+    """Whether a cast back gives the value again."""
+    if to == "timestamp" and of.startswith(_NUMBERS):
+        return f"{place} IS NULL"
+    same = f"{_tried(_tried(place, of, to), to, of)} <=> {place}"
+    if (of in _FLOATING and to == "bigint") or (to in _FLOATING and of == "bigint"):
+        # Spark takes 2^63 for the largest BIGINT, which is one less, and that for 2^63.
+        same = f"({same} AND NOT {place} <=> CAST('9223372036854775807' AS {of}))"
+    return same
 
 
 def _without(place: str, tokens: list[str] | tuple[str, ...]) -> str:
