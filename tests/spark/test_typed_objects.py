@@ -19,6 +19,7 @@ from pyspark.sql import Row, SparkSession
 from gluehouse.errors import InputError
 from gluehouse.frames.parse import parse
 from gluehouse.history import FileLock
+from gluehouse.history.session import options
 from gluehouse.sources import file
 from gluehouse.spec.contract import Contract
 from gluehouse.spec.source import FileSource
@@ -39,10 +40,10 @@ def agreed(evolution: dict[str, str] | None = None, **types: Any) -> Contract:
     return Contract.model_validate({"contract": "t.v1", "columns": columns, "evolution": evolution or {}})
 
 
-def packed(columns: dict[str, pa.Array], format_: str = "parquet", **options: Any) -> bytes:
+def packed(columns: dict[str, pa.Array], format_: str = "parquet", **how: Any) -> bytes:
     sink = io.BytesIO()
     if format_ == "parquet":
-        pa.parquet.write_table(pa.table(columns), sink, **options)
+        pa.parquet.write_table(pa.table(columns), sink, **how)
     else:
         pa.orc.write_table(pa.table(columns), sink)
     return sink.getvalue()
@@ -147,7 +148,7 @@ def test_objects_of_one_delivery_may_have_columns_in_types_that_go_exactly_into_
     assert found(rows, "c") == [0.5, 2**31 - 1, None]
     assert found(rows, "d") == [None, True, False]
     assert found(rows, "e") == [{"lat": 2, "lon": 1}, {"lat": 4, "lon": 3}, None]
-    assert [row["f"] and row["f"].hour for row in rows] == [0, 12, None]
+    assert [row["f"] and row["f"].timestamp() for row in rows] == [1704067200, 1704110400, None]
 
 
 PLACE_TYPE = "struct<lat:bigint,lon:bigint>"
@@ -197,3 +198,59 @@ def test_corrected_records_of_a_replay_do_not_change_the_values_of_the_delivery(
         if code is None:
             rows = zones.read_staging(again, rejected=False).collect()
             assert {(row["code"], row["depth"]) for row in rows} == {("RTM", 2**53 + 1), ("HAM", 16)}
+
+
+LONG_AGO = [
+    dt.datetime(1, 1, 1, 5),
+    dt.datetime(1500, 3, 1, 12, 0, 1),
+    dt.datetime(1899, 12, 31),
+    dt.datetime(2024, 1, 1),
+]
+# As text, because Python tells an instant in the zone of the machine.
+AGREED_TIMES = agreed(day="string", at="string")
+
+
+def times(rows: list[Row]) -> list[tuple[str, str]]:
+    return [(row["day"], row["at"]) for row in rows if not row["_violations"]]
+
+
+@pytest.mark.parametrize(
+    ("format_", "how"), [("parquet", {}), ("parquet", {"use_deprecated_int96_timestamps": True}), ("orc", {})]
+)
+def test_dates_and_times_long_ago_are_what_another_program_wrote(read: Read, format_: str, how: dict[str, Any]) -> None:
+    at = pa.array(LONG_AGO, pa.timestamp("us"))
+    content = packed({"day": at.cast(pa.date32()), "at": at}, format_, **how)
+    assert times(read(f"t.{format_}", content, contract=AGREED_TIMES)) == [
+        (str(one.date()), str(one)) for one in LONG_AGO
+    ]
+
+
+@pytest.mark.parametrize("mode", ["LEGACY", "CORRECTED"])
+def test_dates_and_times_long_ago_are_what_spark_wrote_in_either_calendar(
+    spark: SparkSession, tmp_path: Path, mode: str
+) -> None:
+    kinds = [
+        ("parquet", "INT96"),
+        ("parquet", "TIMESTAMP_MICROS"),
+        ("avro", "TIMESTAMP_MICROS"),
+        ("orc", "TIMESTAMP_MICROS"),
+    ]
+    frame = spark.sql("SELECT date'1500-03-01' AS day, timestamp'1500-03-01 12:00:01' AS at").coalesce(1)
+    modes = {
+        f"spark.sql.{one}RebaseModeInWrite": mode for one in ("parquet.datetime", "parquet.int96", "avro.datetime")
+    }
+    for format_, type_ in kinds:
+        folder = tmp_path / f"{format_}{type_}"
+        with options(spark, **modes, **{"spark.sql.parquet.outputTimestampType": type_}):
+            frame.write.format(format_).save(str(folder))
+        [uri] = map(str, folder.glob(f"*.{format_}"))
+        rows = parse(file.read(spark, [uri], SOURCE.model_copy(update={"format": format_}), AGREED_TIMES), AGREED_TIMES)
+        assert times(rows.collect()) == [("1500-03-01", "1500-03-01 12:00:01")]
+
+
+def test_a_time_that_spark_cannot_have_refuses_the_object_by_a_code(read: Read) -> None:
+    far = {"at": pa.array([0, 2**60], pa.timestamp("ms", "UTC"))}
+    with pytest.raises(InputError, match=r"GH2014.*after 294247"):
+        read("far.parquet", packed(far), contract=agreed(at="timestamp"))
+    with pytest.raises(InputError, match=r"GH2014.*instant of ORC"):
+        read("t.orc", packed(far, "orc"), contract=agreed(at="timestamp"))
