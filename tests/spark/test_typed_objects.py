@@ -254,3 +254,9 @@ def test_a_time_that_spark_cannot_have_refuses_the_object_by_a_code(read: Read) 
         read("far.parquet", packed(far), contract=agreed(at="timestamp"))
     with pytest.raises(InputError, match=r"GH2014.*instant of ORC"):
         read("t.orc", packed(far, "orc"), contract=agreed(at="timestamp"))
+
+
+def test_a_group_of_the_key_that_takes_no_part_gives_null(read: Read) -> None:
+    keyed = {"columns_from_key": r"t(?P<day>\d+)?(?P<town>[.])parquet"}
+    rows = read("t.parquet", packed({"a": INT}), keyed, agreed(a="int", day="date", town="string"))
+    assert [(row["a"], row["day"], row["town"], row["_violations"]) for row in rows] == [(1, None, ".", [])]
