@@ -81,14 +81,17 @@ LOSSY = {
     ],
     "decimal(6,2)": [
         *("1,000.00", "1.005", "1e-3", "NaN", "1d", "1_0", "9999.995", "99999.99", "1e-45", "-1e-45"),
+        *("1e-999999999", "1e2147483647", "1E-20000000", "1e99999999999", "1e5x", "e5", ".e5", "1e", "1.2.3e1"),
         *("1.1" + "0" * 50 + "1", "0." + "0" * 45 + "1"),
     ],
-    "decimal(38,0)": ["0.4", "1." + "0" * 40 + "1", "1e-1"],
+    "decimal(38,0)": ["0.4", "1." + "0" * 40 + "1", "1e-1", "1.25e1", "1e38", "15e-1"],
+    "decimal(38,38)": ["1e-39", "1", "1e0", "-1.5e-38"],
     "double": ["1d", "1f", "1D", "0x1p3", "1,5", "1_0", "1e400", "-1e400", "1e-400", "-0.1e-400"],
     "date": ["2024", "2024-01", "20240101", "2024-1-1", "10000-01-01", "epoch", "today", "2024-02-30", "2024-01-01Z"],
     "timestamp": [
         *("12:00:00", "T12:00", "2024", "2024-01", "2024-01-01 24:00:00", "2024-01-01T23:59:60", "now", "1704067200"),
         *("2024-01-01 12:00:00.1234567", "2024-01-01 12:00:00.1234560001Z", "2024-01-01T12:00:00+25:00"),
+        *("2024-03-31 02:30:00 Europe/Berlin", "2024-03-31T02:30Europe/Berlin", "2024-03-31 02:30:00 Europe/Nowhere"),
     ],
     "boolean": ["2", "on", "wahr"],
 }
@@ -105,7 +108,11 @@ EXACT = {
         ),
         *(("1.1" + "0" * 50, "1.10"), ("0" * 50 + "12.5", "12.50")),
     ],
-    "decimal(38,0)": [("9" * 38, "9" * 38), ("1e5", "100000"), ("1.0", "1")],
+    "decimal(38,0)": [
+        *(("9" * 38, "9" * 38), ("1e5", "100000"), ("1.0", "1"), ("0.1e1", "1"), ("100e-2", "1"), ("0.0001E+04", "1")),
+        *(("0E-10", "0"), (" -0.0e99 ", "0"), ("1" + "0" * 50 + "e-48", "100"), ("-1.5e1", "-15")),
+    ],
+    "decimal(38,38)": [("1e-38", "1E-38"), ("-0.1e-37", "-1E-38"), ("10e-39", "1E-38"), ("0", "0E-38")],
     "double": [
         ("1e3", "1000.0"),
         ("-inf", "-Infinity"),
@@ -119,6 +126,10 @@ EXACT = {
         (" 2024-1-1 1:2:3 ", "2024-01-01 01:02:03"),
         ("2024-01-01T12:00:00.123456000+01:00", "2024-01-01 11:00:00.123456"),
         ("2024-01-01 12:00:00.5 Europe/Paris", "2024-01-01 11:00:00.5"),
+        ("2024-03-31T03:00:00Europe/Paris \n", "2024-03-31 01:00:00"),
+        ("2024-10-27 02:30:00 CET", "2024-10-27 00:30:00"),
+        ("2024-03-31 02:30:00 UTC+01:00", "2024-03-31 01:30:00"),
+        ("2024-03-31 02:30:00Z ", "2024-03-31 02:30:00"),
     ],
     "boolean": [("yes", "true"), ("0", "false"), ("TRUE", "true")],
 }
@@ -353,6 +364,56 @@ def test_formats_are_tried_in_their_order_and_what_none_reads_is_a_violation(spa
     leap = dt.date(2024, 2, 29)
     assert [(row["a"], rules(row)) for row in rows] == [(leap, []), (leap, []), (None, ["type(a)"]), (None, [])]
     assert "dd.MM.yyyy or MM/dd/yyyy" in rows[2]["_violations"][0]["reason"]
+
+
+# By type and format: texts, and what they come to.
+WITH_A_ZONE = {
+    ("date", "yyyy-MM-dd'T'HH:mm:ssXXX"): {
+        "2024-01-01T00:30:00+02:00": "2024-01-01",
+        "2024-01-01T23:30:00-05:00": "2024-01-01",
+        "2024-01-01T00:30:00Z": "2024-01-01",
+        "2024-01-01T00:30:00": None,
+    },
+    ("date", "yyyy-MM-dd[XX]"): {"2024-01-01": "2024-01-01", "2024-01-01+0200": "2024-01-01", "2024-01-01+02": None},
+    ("date", "dd.MM.yyyy HH:mm VV"): {"01.01.2024 00:30 Europe/Berlin": "2024-01-01", "01.01.2024 00:30 X": None},
+    ("timestamp", "yyyy-MM-dd HH:mm VV"): {
+        "2024-03-31 02:30 Europe/Berlin": None,
+        "2024-03-31 03:00 Europe/Berlin": "2024-03-31 01:00:00",
+        "2024-10-27 02:30 Europe/Berlin": "2024-10-27 00:30:00",
+        "2024-03-31 02:30 Etc/GMT+5": "2024-03-31 07:30:00",
+        "2024-03-31 02:30 Z": "2024-03-31 02:30:00",
+        "2024-03-31 02:30 EST5EDT": "2024-03-31 06:30:00",
+        "2024-03-31 02:30 UTC+01:00": "2024-03-31 01:30:00",
+        "2024-03-31 02:30 +01:00": "2024-03-31 01:30:00",
+        "2024-03-31 02:30 Europe/Nowhere": None,
+        "2024-03-31 02:30": None,
+    },
+    ("timestamp", "yyyy-MM-dd HH:mmXXX"): {"2024-03-31 02:30+01:00": "2024-03-31 01:30:00"},
+}
+
+
+@pytest.mark.parametrize(("type_", "format_"), WITH_A_ZONE)
+def test_of_a_text_with_a_zone_the_date_is_the_one_that_is_written_and_a_skipped_hour_a_violation(
+    spark, type_, format_
+) -> None:
+    texts = WITH_A_ZONE[type_, format_]
+    frame = delivered(spark, "a string", *((text,) for text in texts))
+    rows = parse(frame, agreed({"name": "a", "type": type_, "format": format_})).selectExpr(
+        "cast(a AS string) AS a", "_violations"
+    )
+    assert [(row["a"], rules(row)) for row in rows.collect()] == [
+        (value, [] if value else ["type(a)"]) for value in texts.values()
+    ]
+
+
+def test_a_number_at_the_end_of_its_types_range_is_taken_only_as_what_it_is(spark) -> None:
+    ends = {("double", "bigint"): [2.0**63, -(2.0**63)], ("bigint", "double"): [2**63 - 1, -(2**63)]}
+    for (of, to), values in ends.items():
+        frame = spark.createDataFrame([(value,) for value in values], f"a {of}").selectExpr(
+            "a", "'o' AS _source_object", "CAST(NULL AS string) AS _malformed"
+        )
+        rows = parse(frame, agreed({"name": "a", "type": to})).collect()
+        assert [(row["a"], rules(row)) for row in rows] == [(None, ["type(a)"]), (values[1], [])]
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,9 @@ SESSION = {
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # Spark 3.5 refuses to write a date before 1582 or a timestamp before 1900; Spark 4 does not.
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    # Nor does it read them where another program wrote them, such as a table that rules refer to.
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
 }
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from gluehouse.frames.nested import in_type, is_kept, parsed_type, same_shape
 from gluehouse.spec.contract import Column as ContractColumn
+from gluehouse.spec.time_format import names_an_offset
 
 # What Spark reads as a value of some type, though there is no digit in it.
 _WORDS = (
@@ -17,8 +19,14 @@ _WORDS = (
 )
 # A day at least, and of a second no more than Spark keeps: microseconds.
 _TIMESTAMP = r"^\s*\d{4,}-\d{1,2}-\d{1,2}([ T]([^.]*|[^.]*\.\d{0,6}0*(\D.*)?))?\s*$"
+# A pattern that reads the zone behind all else, and such a zone.
+_ENDS_IN_ZONE = re.compile(r"(?P<clock>.*?)\[?(VV|X{1,5}|x{1,5}|Z{1,5}|O{1,4}|z{1,3})\]?")
+_ZONE = "((GMT|UTC|UT)?[+-][0-9]{1,2}(:?[0-9]{2}){0,2}|Z|[A-Za-z]{2}[A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*)$"
 # Of these nobody knows which unit a number of a time is in.
 _NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
+_FLOATING = ("float", "double")
+# The largest exponent of two digits.
+_FURTHEST = 99
 
 
 @dataclass(frozen=True)
@@ -52,20 +60,49 @@ class Cell:
         a typed value must therefore be the same after casting back."""
         column, given = self.column, self.given(place)
         if column.formats and self.delivered_type == "string":
-            read = F.coalesce(*(F.try_to_timestamp(given, F.lit(pattern)) for pattern in column.formats))
+            read = F.coalesce(*(_by_format(given, pattern, column.type) for pattern in column.formats))
             return _in_zone(read, column.zone).cast(column.type)
         if column.zone and self.delivered_type == "timestamp_ntz":
             return _in_zone(given.cast("timestamp"), column.zone)
         if self.delivered_type == column.type:
             return given
+        if column.type.endswith(">") and self.delivered_type.endswith(">"):
+            return _of_nested(place, self.delivered_type, column.type)
         if self.delivered_type == "string":
             tokens = [token for token in self.tokens if _may_be_a_value(token, column.type)]
             return _of_text(_without(place, tokens), column.type)
-        if column.type == "timestamp" and self.delivered_type.startswith(_NUMBERS):
-            return F.lit(None).cast(column.type)
-        typed = f"try_cast({place} AS {column.type})"
-        back = F.expr(f"try_cast({typed} AS {self.delivered_type})")
-        return F.when(back.eqNullSafe(F.expr(place)), F.expr(typed))
+        same, typed = _is_same(place, self.delivered_type, column.type), _tried(place, self.delivered_type, column.type)
+        return F.when(F.expr(same), F.expr(typed))
+
+
+def _of_nested(place: str, of: str, to: str) -> Column:
+    """The whole value, or NULL where anything within is lost, or its structs have other fields."""
+    wanted = parsed_type(to)
+    if wanted.simpleString() == of:
+        return F.expr(place)
+    delivered = parsed_type(of)
+    if not same_shape(delivered, wanted):
+        return F.lit(None).cast(to)
+    kept = F.expr(is_kept(place, delivered, wanted, _is_same))
+    return F.when(kept, F.expr(in_type(place, delivered, wanted, _tried)))
+
+
+def _tried(place: str, of: str, to: str) -> str:
+    return f"try_cast({place} AS {to})"
+
+
+def _is_same(place: str, of: str, to: str) -> str:
+    """Whether a cast back gives the value again."""
+    if to == "timestamp" and of.startswith(_NUMBERS):
+        return f"{place} IS NULL"
+    same = f"{_tried(_tried(place, of, to), to, of)} <=> {place}"
+    if of == "string" and to.startswith("decimal"):
+        # The text of a decimal has no large exponent, and Spark would stop at one.
+        same = f"(coalesce({place} NOT RLIKE '[eE][+-]?[0-9]{{3}}', true) AND {same})"
+    if (of in _FLOATING and to == "bigint") or (to in _FLOATING and of == "bigint"):
+        # Spark takes 2^63 for the largest BIGINT, which is one less, and that for 2^63.
+        same = f"({same} AND NOT {place} <=> CAST('9223372036854775807' AS {of}))"
+    return same
 
 
 def _without(place: str, tokens: list[str] | tuple[str, ...]) -> str:
@@ -83,7 +120,7 @@ def _may_be_a_value(token: str, to: str) -> bool:
 def _of_text(text: str, to: str) -> Column:
     """The cast, where it uses all of the text: one to DATE stops at a T, one to DECIMAL rounds, one to DOUBLE makes an
     infinity of a number that is too large, 0 of one that is too small, and takes Java's suffixes, and one to TIMESTAMP
-    takes a time of day for one of today."""
+    takes a time of day for one of today, and an hour that a zone's clocks skipped for the next."""
     value = F.expr(f"try_cast({text} AS {to})")
     decimal = re.fullmatch(r"decimal\((\d+),(\d+)\)", to)
     if decimal:
@@ -95,21 +132,53 @@ def _of_text(text: str, to: str) -> Column:
     if to == "date":
         return F.when(F.expr(text).rlike(r"^\s*\d{4}-\d{2}-\d{2}\s*$"), value)
     if to == "timestamp":
-        return F.when(F.expr(text).rlike(_TIMESTAMP), value)
+        clock = F.expr(f"try_cast(regexp_replace({text}, '[A-Za-z]{{2}}.*$', '') AS timestamp)")
+        shown = F.from_utc_timestamp(value, F.regexp_extract(F.expr(text), r"[A-Za-z]{2}\S*", 0))
+        # No zone whose name ends in a digit skips an hour, and most texts end in one.
+        fixed = F.expr(f"substring({text}, -1, 1) BETWEEN '0' AND '9'") | ~F.expr(text).rlike("[A-Za-z]{2}")
+        return F.when(F.expr(text).rlike(_TIMESTAMP) & (fixed | (shown == clock)), value)
     return value
 
 
 def _decimal(text: str, precision: int, scale: int) -> Column:
     most = 38 - (precision - scale)
-    # The text is read once.
-    exact = F.expr(f"try_cast({text} AS decimal(38,{most}))")
-    fitting = F.expr(f"try_cast(try_cast({text} AS decimal(38,{most})) AS decimal({precision},{scale}))")
-    # What has more decimals than that loses them without a word: it is long, or has an exponent with a minus.
-    short = (F.length(F.expr(text)) <= most) & (F.expr(f"locate('-', {text}, 2)") == 0)
-    kept = rf"^\s*[+-]?\d*(\.\d{{0,{scale}}}0*|\.\d{{0,{most}}}[eE]\+?\d+|[eE]\+?\d+)?\s*$"
-    if most > 9:
-        kept += rf"|^.{{1,{most - 9}}}[eE]-\d\s*$"
-    return F.when((fitting == exact) & (short | F.expr(text).rlike(kept)), fitting)
+    exponent = f"contains({text}, 'e') OR contains({text}, 'E')"
+    plain = f"CASE WHEN {exponent} THEN substring({text}, 1, 0) ELSE {text} END"
+    # The text is read once. With a NULL in the place of the empty one Spark would read it three times.
+    exact = F.expr(f"try_cast({plain} AS decimal(38,{most}))")
+    fitting = F.expr(f"try_cast(try_cast({plain} AS decimal(38,{most})) AS decimal({precision},{scale}))")
+    # What has more decimals than that loses them without a word: it is long.
+    short = F.length(F.expr(text)) <= most
+    kept = rf"^\s*[+-]?\d*(\.\d{{0,{scale}}}0*)?\s*$"
+    usual = F.when((fitting == exact) & (short | F.expr(text).rlike(kept)), fitting)
+    written = rf"regexp_extract({_written_out(text)}, '^([+-]?[0-9]+[.][0-9]{{0,{scale}}})0*$', 1)"
+    # Not a branch beside the usual one: of that Spark would read the text three times.
+    return F.coalesce(usual, F.when(F.expr(exponent), F.expr(f"try_cast({written} AS decimal({precision},{scale}))")))
+
+
+def _written_out(text: str) -> str:
+    """A number with an exponent as one without, which has many zeros on both sides; none for what is none, and NULL
+    where the exponent has more digits. Spark would write out the zeros of any exponent, or stop at it."""
+    zeros = "0" * _FURTHEST
+    number = r"^\\s*([+-]?)(?=[.]?[0-9])([0-9]*+)[.]?([0-9]*+)[eE][0-9+-]++\\s*$"
+    digits = f"regexp_replace({text}, '{number}', '$1{zeros}$2$3{zeros}')"
+    before = rf"length(regexp_extract({text}, '^\\s*([+-]?[0-9]*)', 1))"
+    exponent = rf"cast(regexp_extract({text}, '[eE]([+-]?0*[0-9]{{1,2}})\\s*$', 1) AS int)"
+    return f"overlay({digits}, '.', {_FURTHEST} + 1 + {before} + {exponent}, 0)"
+
+
+def _by_format(text: Column, pattern: str, to: str) -> Column:
+    """What clocks showed, of a text that says no zone; of one that does the instant, but for a DATE the day that is
+    written there. NULL for an hour that the clocks of the zone which is named skipped."""
+    read, found = F.try_to_timestamp(text, F.lit(pattern)), _ENDS_IN_ZONE.fullmatch(pattern)
+    if found is None or names_an_offset(found["clock"]) or not (to == "date" or pattern.endswith("VV")):
+        return read
+    of_clock = F.lit(found["clock"])
+    clock = F.try_to_timestamp(F.regexp_replace(text, _ZONE, ""), of_clock)
+    if to == "date":
+        return F.when(read.isNotNull(), F.coalesce(F.try_to_timestamp(text, of_clock), clock))
+    shown = F.from_utc_timestamp(read, F.regexp_extract(text, _ZONE, 0))
+    return F.when(clock.isNotNull() & (shown == clock), read)
 
 
 def _in_zone(clock: Column, zone: str | None) -> Column:

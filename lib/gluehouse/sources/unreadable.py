@@ -81,6 +81,12 @@ _MISPLACED_QUOTE = "Unescaped quote character"
 _UNKNOWN_TYPES = ("Illegal Parquet type", "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION", "IncompatibleSchemaException")
 
 
+# What Java says of a time in a file that is further away than microseconds in 64 bits reach.
+_TOO_FAR = "long overflow"
+# What ORC calls an instant, and Spark has no name for.
+_INSTANT_OF_ORC = "timestamp with local time zone"
+
+
 @contextmanager
 def refusing_damaged_objects(uris: list[str]) -> Iterator[None]:
     """Turn a reader's complaint about damaged bytes into InputError GH2020, one about misplaced quotes into
@@ -94,6 +100,8 @@ def refusing_damaged_objects(uris: list[str]) -> Iterator[None]:
                 f"{uris} has a column more than once, letter case left aside.",
                 "Deliver each column once.",
             ) from error
+        if _INSTANT_OF_ORC in str(error):
+            raise _of_type(uris, "Spark cannot read: an instant of ORC") from error
         if not (error.getErrorClass() or "").startswith("DATATYPE_MISMATCH"):
             raise
         raise _of_type(uris, "no cast takes to the contract's") from error
@@ -117,6 +125,8 @@ def refusing_damaged_objects(uris: list[str]) -> Iterator[None]:
             ) from None
         if any(sign in text for sign in _UNKNOWN_TYPES):
             raise _of_type(uris, "Spark cannot read, such as nanoseconds or decimals of more than 38 digits") from error
+        if _TOO_FAR in text:
+            raise _of_type(uris, "Spark cannot read: it has a time before the year -290308 or after 294247") from error
         sign = next((sign for sign in _DAMAGED if sign in text), None)
         if sign is None:
             raise

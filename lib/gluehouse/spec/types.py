@@ -69,6 +69,51 @@ def is_wider(old: str, new: str) -> bool:
     return whole <= int(to[1]) - int(to[2]) and scale <= int(to[2])
 
 
+# The most digits of an integer type's values.
+_DIGITS = {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 19}
+
+
+def common_type(one: str, other: str, agreed: str) -> str | None:
+    """The type into which values of two types go exactly, and from which they come to the same in a column of type
+    ``agreed`` as from their own; None where there is none. Nested types are not told here.
+
+    >>> common_type("int", "bigint", "string"), common_type("bigint", "double", "bigint")
+    ('bigint', None)
+    >>> common_type("int", "float", "double"), common_type("int", "double", "string")
+    ('double', None)
+    >>> common_type("decimal(10,2)", "decimal(9,4)", "decimal(12,2)"), common_type("bigint", "decimal(5,2)", "bigint")
+    ('decimal(12,4)', 'decimal(21,2)')
+    >>> common_type("decimal(38,0)", "decimal(38,18)", "decimal(38,0)"), common_type("int", "string", "string")
+    (None, None)
+    >>> common_type("date", "timestamp", "date"), common_type("timestamp", "timestamp_ntz", "timestamp")
+    ('timestamp', None)
+    """
+    pair = {one, other}
+    if len(pair) == 1:
+        return one
+    if pair <= {*_DIGITS}:
+        return None if agreed == "binary" else max(pair, key=lambda name: _DIGITS[name])
+    if pair == {"date", "timestamp"}:
+        return "timestamp" if agreed in pair else None
+    is_decimal = agreed in _DIGITS or bool(_DECIMAL.fullmatch(agreed))
+    if pair <= {*_WIDER, "double"} - {"bigint"}:
+        # As a DOUBLE a FLOAT has more decimals, which a DECIMAL would take over.
+        exact = agreed in ("float", "double") or (is_decimal and ("float" not in pair or agreed in _DIGITS))
+        return "double" if exact else None
+    digits = [_whole_and_scale(name) for name in pair]
+    whole, scale = max(found[0] for found in digits), max(found[1] for found in digits)
+    # A text shows how many decimals there are, and a FLOAT is held against all of them.
+    same_scale = agreed in ("string", "float") and len({found[1] for found in digits}) == 1
+    exact = is_decimal or agreed == "double" or same_scale
+    return f"decimal({whole + scale},{scale})" if exact and whole + scale <= 38 else None
+
+
+def _whole_and_scale(name: str) -> tuple[int, int]:
+    """How many digits the type's values have before and behind the point; too many where it is no exact number."""
+    decimal = _DECIMAL.fullmatch(name)
+    return (int(decimal[1]) - int(decimal[2]), int(decimal[2])) if decimal else (_DIGITS.get(name, 99), 0)
+
+
 def widens_by_itself(old: str, new: str) -> bool:
     """Whether a history table takes ``new`` where it had ``old``: a number never changes its family unasked.
 

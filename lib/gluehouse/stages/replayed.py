@@ -31,21 +31,20 @@ def read(context: StageContext) -> DataFrame:
     raises; InputError GH2052 where nobody can tell to which delivered object the corrected records belong."""
     spec, contract = context.pipeline.spec, context.pipeline.contract
     uris = [delivered.uri for delivered in context.plan.objects]
-    rows = file.read(context.spark, uris, spec.source, contract)
+    parts = file.parts(context.spark, uris, spec.source, contract)
     corrected = _corrected(context)
     if corrected is None:
-        return rows
+        return file.together(parts, contract)
     from_key = _columns_from_key(context, uris)
     columns = tuple(column for column in contract.columns if column.name not in from_key)
-    own = file.read(
+    [own] = file.parts(
         context.spark,
         [corrected.uri],
         spec.source.model_copy(update={"columns_from_key": None}),
         contract.model_copy(update={"columns": columns}),
     )
-    for name, value in from_key.items():
-        own = own.withColumn(name, F.lit(value))
-    return rows.unionByName(own)
+    constants = (F.lit(value).cast("string").alias(name) for name, value in from_key.items())
+    return file.together([*parts, file.Part(own.uri, own.frame.select("*", *constants))], contract)
 
 
 def replacing(context: StageContext) -> Replacing | None:

@@ -15,8 +15,16 @@ from gluehouse.spec.contract import Column
 from gluehouse.spec.formats.avro import refuse_cut_off
 from gluehouse.spec.source import FileSource
 
-# Parquet pages that were written with checksums are held against them; other readers do not know the option.
-_OPTIONS = {"parquet.page.verify-checksum.enabled": "true"}
+# Each is for one of the readers; the others do not know it.
+_OPTIONS = {
+    # Parquet pages that were written with checksums are held against them.
+    "parquet.page.verify-checksum.enabled": "true",
+    # Of a file that does not name its calendar, as Spark's own and newer ones of Java's ORC do, dates long ago are in
+    # the one that everybody has today. Spark would end the run at them, or take those of ORC for others.
+    "datetimeRebaseMode": "CORRECTED",
+    "int96RebaseMode": "CORRECTED",
+    "orc.proleptic.gregorian.default": "true",
+}
 
 # A schema of thousands of columns still fits.
 _AVRO_HEADER_BYTES = 1024 * 1024
