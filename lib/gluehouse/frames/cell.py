@@ -25,8 +25,6 @@ _ZONE = "((GMT|UTC|UT)?[+-][0-9]{1,2}(:?[0-9]{2}){0,2}|Z|[A-Za-z]{2}[A-Za-z0-9_+
 # Of these nobody knows which unit a number of a time is in.
 _NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
 _FLOATING = ("float", "double")
-# The largest exponent of two digits.
-_FURTHEST = 99
 
 
 @dataclass(frozen=True)
@@ -142,29 +140,19 @@ def _of_text(text: str, to: str) -> Column:
 
 def _decimal(text: str, precision: int, scale: int) -> Column:
     most = 38 - (precision - scale)
-    exponent = f"contains({text}, 'e') OR contains({text}, 'E')"
-    plain = f"CASE WHEN {exponent} THEN substring({text}, 1, 0) ELSE {text} END"
-    # The text is read once. With a NULL in the place of the empty one Spark would read it three times.
+    # Of a larger exponent Spark would write out all zeros, or stop at it. With a NULL in the place of the empty text it
+    # would read the text three times.
+    large = f"(contains({text}, 'e') OR contains({text}, 'E')) AND {text} RLIKE '[eE][+-]?0*[1-9][0-9]{{2}}'"
+    plain = f"CASE WHEN {large} THEN substring({text}, 1, 0) ELSE {text} END"
+    # The text is read once.
     exact = F.expr(f"try_cast({plain} AS decimal(38,{most}))")
     fitting = F.expr(f"try_cast(try_cast({plain} AS decimal(38,{most})) AS decimal({precision},{scale}))")
-    # What has more decimals than that loses them without a word: it is long.
-    short = F.length(F.expr(text)) <= most
-    kept = rf"^\s*[+-]?\d*(\.\d{{0,{scale}}}0*)?\s*$"
-    usual = F.when((fitting == exact) & (short | F.expr(text).rlike(kept)), fitting)
-    written = rf"regexp_extract({_written_out(text)}, '^([+-]?[0-9]+[.][0-9]{{0,{scale}}})0*$', 1)"
-    # Not a branch beside the usual one: of that Spark would read the text three times.
-    return F.coalesce(usual, F.when(F.expr(exponent), F.expr(f"try_cast({written} AS decimal({precision},{scale}))")))
-
-
-def _written_out(text: str) -> str:
-    """A number with an exponent as one without, which has many zeros on both sides; none for what is none, and NULL
-    where the exponent has more digits. Spark would write out the zeros of any exponent, or stop at it."""
-    zeros = "0" * _FURTHEST
-    number = r"^\\s*([+-]?)(?=[.]?[0-9])([0-9]*+)[.]?([0-9]*+)[eE][0-9+-]++\\s*$"
-    digits = f"regexp_replace({text}, '{number}', '$1{zeros}$2$3{zeros}')"
-    before = rf"length(regexp_extract({text}, '^\\s*([+-]?[0-9]*)', 1))"
-    exponent = rf"cast(regexp_extract({text}, '[eE]([+-]?0*[0-9]{{1,2}})\\s*$', 1) AS int)"
-    return f"overlay({digits}, '.', {_FURTHEST} + 1 + {before} + {exponent}, 0)"
+    # What has more decimals than that loses them without a word: it is long, or has an exponent with a minus.
+    short = (F.length(F.expr(text)) <= most) & (F.expr(f"locate('-', {text}, 2)") == 0)
+    kept = rf"^\s*[+-]?\d*(\.\d{{0,{scale}}}0*|\.\d{{0,{most}}}[eE]\+?\d+|[eE]\+?\d+)?\s*$"
+    if most > 9:
+        kept += rf"|^.{{1,{most - 9}}}[eE]-\d\s*$"
+    return F.when((fitting == exact) & (short | F.expr(text).rlike(kept)), fitting)
 
 
 def _by_format(text: Column, pattern: str, to: str) -> Column:
