@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from bench.history.systems.spark import ROOT, SETTINGS, SparkSystem, StageMetrics
 from bench.quality.data import CONTRACT, DQDL
-from gluehouse.frames.parse import DEDUPLICATED, WARNED, parse
+from gluehouse.frames.parse import DEDUPLICATED, GIVES_WAY, WARNED, parse
 from gluehouse.frames.rules import check
 from gluehouse.sources import file
 from gluehouse.spec.contract import Contract
@@ -62,7 +62,7 @@ class Ours(System):
         source = FileSource(kind="file", format="csv", prefix="orders/", mode="changes")
         delivered = file.read(self.spark, [str(batch)], source, self._contract())
         judged = parse(delivered, self._contract(), source.null_tokens)
-        with_verdict(judged.drop(DEDUPLICATED, WARNED)).write.partitionBy(REJECTED).parquet(str(table))
+        with_verdict(judged.drop(DEDUPLICATED, GIVES_WAY, WARNED)).write.partitionBy(REJECTED).parquet(str(table))
         return {"aside": self.spark.read.parquet(str(table / f"{REJECTED}=true")).count()}
 
     def _contract(self) -> Contract:

@@ -190,7 +190,8 @@ def test_a_pattern_that_java_does_not_read_is_refused_with_what_to_write(pattern
     [r"\{a\}", "a{2,}", "(?i-s:x)", "a++", r"(a)\1", r"[\]{}]", "[]a]", r"\012\u0041", r"[\w.]+@\\", "[a-z&&[^b]]", ""],
 )
 def test_a_pattern_that_java_reads_is_taken(pattern: str) -> None:
-    contract(row_rules=[{"rule": "pattern", "column": "buyer", "pattern": pattern}])
+    found = contract(row_rules=[{"rule": "pattern", "column": "buyer", "pattern": pattern}])
+    assert [rule.pattern for rule in found.row_rules] == [pattern]
 
 
 @pytest.mark.parametrize("bound", [9007199254740993, "12345678901234567.88", 0.1, -90, 1e22])

@@ -61,6 +61,12 @@ def without_losses(frame: DataFrame, names: Sequence[str], lost: Sequence[SparkC
     return frame.withColumn(MALFORMED, F.coalesce(quoted(MALFORMED), told))
 
 
+def times(text: str, within: SparkColumn) -> SparkColumn:
+    """How often a text that cannot overlap with itself stands within another one."""
+    left = F.replace(within, F.lit(text), F.lit(""))
+    return (F.octet_length(within) - F.octet_length(left)) / len(text.encode())
+
+
 def several(cells: Iterable[SparkColumn]) -> SparkColumn:
     """Whether more than one is not NULL: of a column that comes under two of its names nobody can say what is meant."""
     return sum((cell.isNotNull().cast("int") for cell in cells), F.lit(0)) > 1

@@ -79,8 +79,6 @@ _DAMAGED = (
 _MISPLACED_QUOTE = "Unescaped quote character"
 # What it says of types of Parquet and Avro that it has none for, whether a contract names the column or not.
 _UNKNOWN_TYPES = ("Illegal Parquet type", "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION", "IncompatibleSchemaException")
-
-
 # What Java says of a time in a file that is further away than microseconds in 64 bits reach.
 _TOO_FAR = "long overflow"
 # What ORC calls an instant, and Spark has no name for.

@@ -18,7 +18,7 @@ from gluehouse.frames.parse import MALFORMED
 from gluehouse.frames.rules import quoted
 from gluehouse.history.session import PYTHON_UTILS, java_class
 from gluehouse.sources.formats.quotes import STRICT, is_misplaced, outside, refuse_doubtful, without_cells
-from gluehouse.sources.opened import LINE, Opened, as_path, read_lines, text_reader, without_losses
+from gluehouse.sources.opened import LINE, Opened, as_path, read_lines, text_reader, times, without_losses
 from gluehouse.spec.contract import Column
 from gluehouse.spec.header import MOST_COLUMNS, refuse_repeated
 from gluehouse.spec.source import CsvDialect, FileSource
@@ -107,13 +107,9 @@ def _is_crowded(line: SparkColumn, dialect: CsvDialect) -> SparkColumn:
     long = F.octet_length(line) >= MOST_COLUMNS
     return (
         long
-        & (_times(dialect.delimiter, line) >= MOST_COLUMNS)
-        & (_times(dialect.delimiter, without_cells(line, dialect)) >= MOST_COLUMNS)
+        & (times(dialect.delimiter, line) >= MOST_COLUMNS)
+        & (times(dialect.delimiter, without_cells(line, dialect)) >= MOST_COLUMNS)
     )
-
-
-def _times(text: str, within: SparkColumn) -> SparkColumn:
-    return F.length(within) - F.length(F.replace(within, F.lit(text), F.lit("")))
 
 
 def _options(dialect: CsvDialect) -> dict[str, str]:

@@ -20,7 +20,7 @@ from gluehouse.sources.formats.json_flaws import (
     repeats_within,
     rounds_a_number,
 )
-from gluehouse.sources.opened import LINE, Opened, as_path, holds_lost_bytes, read_lines, several, text_reader
+from gluehouse.sources.opened import LINE, Opened, as_path, holds_lost_bytes, read_lines, several, text_reader, times
 from gluehouse.spec.contract import Column
 from gluehouse.spec.json_document import records_of
 from gluehouse.spec.source import FileSource
@@ -85,18 +85,12 @@ def _repeats_a_name(columns: Sequence[Column]) -> SparkColumn:
     found: a member's colon stands behind a quote or a blank.
     """
     found = sum((_field(name).isNotNull().cast("int") for column in columns for name in column.names), F.lit(0))
-    members = sum((_times(text) for text in ('":', " :", "\t:", "\n:", "\r:")), F.lit(0))
+    members = sum((times(text, F.col(LINE)) for text in ('":', " :", "\t:", "\n:", "\r:")), F.lit(0))
     names = F.array(F.expr(f"json_object_keys({LINE})"))
     # Within a filter, so that the names are listed once.
     repeating = F.filter(names, lambda listed: F.size(listed) > F.size(F.array_distinct(listed)))
     # Most records have no further colons, and then one look is enough.
-    return F.when((_times(":") > found) & (members > found), F.size(repeating) > 0)
-
-
-def _times(text: str) -> SparkColumn:
-    """How often an ASCII text, which cannot overlap with itself, stands in the record."""
-    left = F.replace(F.col(LINE), F.lit(text), F.lit(""))
-    return (F.octet_length(LINE) - F.octet_length(left)) / len(text)
+    return F.when((times(":", F.col(LINE)) > found) & (members > found), F.size(repeating) > 0)
 
 
 def _field(name: str) -> SparkColumn:

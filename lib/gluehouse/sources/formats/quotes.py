@@ -12,7 +12,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from gluehouse.errors import InputError
-from gluehouse.sources.opened import LINE, as_path, read_lines, text_reader
+from gluehouse.sources.opened import LINE, as_path, read_lines, text_reader, times
 from gluehouse.spec.source import CsvDialect
 
 # Makes Spark's parser refuse a closing quote with text behind it, where it would take the whole for text of the cell.
@@ -29,7 +29,7 @@ def refuse_doubtful(spark: SparkSession, uri: str, dialect: CsvDialect) -> None:
     ``STRICT``.) And of NUL the parser leaves out some. Raises InputError GH2025. The object is read once more, as text.
     """
     line = F.col(LINE)
-    quotes = F.sum(F.length(line) - F.length(_without(line, dialect)))
+    quotes = F.sum(times(dialect.quote, line))
     found = _text(spark, uri, dialect.encoding).select(quotes % 2 == 1, F.bool_or(line.contains("\x00"))).head()
     odd, nul = found or (False, False)
     if odd:
@@ -68,15 +68,9 @@ def is_misplaced(outside: Column, dialect: CsvDialect) -> Column:
     start = rf"(?:^|{between})"
     # From the first cell on that a quote opens: all others in a cell that goes on are two that mean one.
     opened = F.regexp_replace(outside, rf"(?s)^.*?{start}(?={_DOUBLED}*{mark})", "")
-    unclosed = outside.rlike(rf"{start}{_DOUBLED}*{mark}") & (
-        F.length(opened) - F.length(_without(opened, dialect)) == 1
-    )
+    unclosed = outside.rlike(rf"{start}{_DOUBLED}*{mark}") & (times(dialect.quote, opened) == 1)
     behind = outside.rlike(rf"{start}({_DOUBLED}*{mark}|{_DOUBLED}++(?!{_blanks(dialect)}*({between}|\z)))")
     return F.when(unclosed, F.raise_error(F.lit(UNCLOSED)).cast("boolean")).otherwise(behind)
-
-
-def _without(text: Column, dialect: CsvDialect) -> Column:
-    return F.replace(text, F.lit(dialect.quote), F.lit(""))
 
 
 def _blanks(dialect: CsvDialect) -> str:
